@@ -1,0 +1,139 @@
+"""Stable 64-bit hashes of word n-grams over many texts at once, and a fast look-up of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+Integers = NDArray[np.int64]
+
+# Odd, so that its powers have inverses modulo 2^64; 5 modulo 8, so that they repeat only after 2^62 words.
+_BASE = np.uint64(6364136223846793005)
+_BASE_INVERSE = np.uint64(pow(6364136223846793005, -1, 1 << 64))
+_WORD = re.compile(r"[^\W_]+")
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text: lowercased, with everything that is no letter or digit a separator ("1.8" is two words)."""
+    return _WORD.findall(text.lower())
+
+
+class WordHashes(dict[str, int]):
+    """blake2b-64 of a word, remembered; unlike Python's `hash` the same in every process."""
+
+    def __missing__(self, word: str) -> int:
+        value = int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+        self[word] = value
+        return value
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts as one row of word hashes.
+
+    Attributes:
+        offsets: text i is words [offsets[i], offsets[i + 1])  # [texts + 1]
+        sums: sums[k] = sum of hash_j * base^j over words j < k, modulo 2^64  # [words + 1]
+        inverses: base^-j modulo 2^64  # [words + 1]
+        text_of: the text each word belongs to  # [words]
+    """
+
+    offsets: Integers
+    sums: Hashes
+    inverses: Hashes
+    text_of: Integers
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Integers:
+        """Words of each text."""
+        return np.diff(self.offsets)
+
+    def runs(self, starts: Integers, length: int | Integers) -> Hashes:
+        """The polynomial hash, modulo 2^64, of the `length` words from each start: equal words give equal hashes."""
+        return (self.sums[starts + length] - self.sums[starts]) * self.inverses[starts]
+
+    def ngrams(self, n: int) -> tuple[Integers, Hashes]:
+        """Start and hash of every run of n words that lies within one text, in order of start."""
+        count = len(self.text_of) - n + 1
+        if count <= 0:
+            return np.empty(0, np.int64), np.empty(0, np.uint64)
+        inside = self.text_of[:count] == self.text_of[n - 1 :]
+        starts = np.flatnonzero(inside)
+        if len(starts) == count:  # one text: no copy
+            return starts, (self.sums[n:] - self.sums[:count]) * self.inverses[:count]
+        return starts, ((self.sums[n:] - self.sums[:-n]) * self.inverses[:count])[inside]
+
+
+def hash_texts(texts: Iterable[str], hashes: WordHashes) -> Texts:
+    """Hash the words of texts, in order, with a table of word hashes that is filled on the way."""
+    rows: list[Hashes] = []
+    lengths: list[int] = []
+    for block in _blocks(texts):
+        words = [words_of(text) for text in block]
+        lengths.extend(map(len, words))
+        rows.append(np.fromiter(map(hashes.__getitem__, chain.from_iterable(words)), np.uint64))
+    values = np.concatenate(rows) if rows else np.empty(0, np.uint64)
+    offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))).astype(np.int64)
+    return Texts(
+        offsets=offsets,
+        sums=np.concatenate((np.zeros(1, np.uint64), np.cumsum(values * _powers(_BASE, len(values)), dtype=np.uint64))),
+        inverses=_powers(_BASE_INVERSE, len(values) + 1),
+        text_of=np.repeat(np.arange(len(lengths), dtype=np.int64), lengths),
+    )
+
+
+def _blocks(texts: Iterable[str], size: int = 2048) -> Iterable[list[str]]:
+    block: list[str] = []
+    for text in texts:
+        block.append(text)
+        if len(block) == size:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _powers(base: np.uint64, count: int) -> Hashes:
+    factors = np.full(count, base, np.uint64)
+    if count:
+        factors[0] = 1
+    return np.cumprod(factors, dtype=np.uint64)
+
+
+class HashSet:
+    """Sorted distinct hashes with a bit table in front of the binary search, since most look-ups miss.
+
+    Attributes:
+        keys: the hashes, ascending.
+    """
+
+    def __init__(self, hashes: Hashes) -> None:
+        self.keys = np.unique(hashes)
+        bits = min(24, max(10, int(len(self.keys)).bit_length() + 4))
+        self._shift = np.uint64(64 - bits)
+        self._seen = np.zeros(1 << bits, bool)
+        self._seen[self.keys >> self._shift] = True
+
+    def find(self, hashes: Hashes) -> tuple[Integers, Integers]:
+        """Where the given hashes are in the set.
+
+        Returns:
+            The indices into `hashes` of those that are in the set, ascending, and their indices into `keys`.
+        """
+        maybe = np.flatnonzero(self._seen[hashes >> self._shift])
+        if len(self.keys) == 0 or len(maybe) == 0:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        wanted = hashes[maybe]
+        places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        found = self.keys[places] == wanted
+        return maybe[found], places[found]

@@ -1,0 +1,1 @@
+"""The decoder: its configuration, its blocks and its checkpoints."""

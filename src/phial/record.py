@@ -1,0 +1,203 @@
+"""The Record: one piece of training text with its licence and its whole history, in zstd Parquet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phial.errors import PhialError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_PER_GROUP = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one gate said of a record: `gate` names the check, `passed` its answer, `detail` the evidence."""
+
+    gate: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a record came from.
+
+    Attributes:
+        flow: the generator or reader that wrote it, e.g. "problems/change_from_purchase".
+        version: that flow's declared version.
+        parents: ids of the records it was made from.
+        request_keys: ledger keys of the teacher requests behind it (none for the procedural teacher).
+        verdicts: every gate it passed or failed, in order.
+        params: what reproduces it (seed, index, file and line), JSON-able.
+    """
+
+    flow: str
+    version: str
+    parents: tuple[str, ...] = ()
+    request_keys: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One document (`text`) or one conversation (`messages`), never both.
+
+    Attributes:
+        kind: "organic", "passage", "exercise", "code" or "chat".
+        source: the package, file or teacher it comes from.
+        license: SPDX expression of that source.
+        scores: numbers given by gates and filters.
+    """
+
+    kind: str
+    source: str
+    license: str
+    lineage: Lineage
+    text: str | None = None
+    messages: tuple[tuple[str, str], ...] | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (self.messages is None):
+            raise ValueError("a Record has either text or messages")
+
+    @cached_property
+    def id(self) -> str:
+        """sha256 over the canonical content, so equal content has one id whatever its history."""
+        content = {"text": self.text} if self.text is not None else {"messages": self.messages}
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def content(self) -> str:
+        """All of the record's words as one string, for filters that do not care about roles."""
+        if self.text is not None:
+            return self.text
+        return "\n".join(content for _, content in self.messages or ())
+
+
+def schema() -> pa.Schema:
+    """The Parquet schema; only types that `datasets.load_dataset` reads (so no maps)."""
+    import pyarrow as pa
+
+    text = pa.string()
+    return pa.schema(
+        [
+            ("id", text),
+            ("text", text),
+            ("messages", pa.list_(pa.struct([("role", text), ("content", text)]))),
+            ("kind", text),
+            ("source", text),
+            ("license", text),
+            ("flow", text),
+            ("version", text),
+            ("parents", pa.list_(text)),
+            ("request_keys", pa.list_(text)),
+            ("verdicts", pa.list_(pa.struct([("gate", text), ("passed", pa.bool_()), ("detail", text)]))),
+            ("params", text),
+            ("scores", pa.list_(pa.struct([("name", text), ("value", pa.float64())]))),
+        ]
+    )
+
+
+def _columns(records: Sequence[Record]) -> dict[str, list[Any]]:
+    return {
+        "id": [r.id for r in records],
+        "text": [r.text for r in records],
+        "messages": [
+            None if r.messages is None else [{"role": role, "content": content} for role, content in r.messages]
+            for r in records
+        ],
+        "kind": [r.kind for r in records],
+        "source": [r.source for r in records],
+        "license": [r.license for r in records],
+        "flow": [r.lineage.flow for r in records],
+        "version": [r.lineage.version for r in records],
+        "parents": [list(r.lineage.parents) for r in records],
+        "request_keys": [list(r.lineage.request_keys) for r in records],
+        "verdicts": [
+            [{"gate": v.gate, "passed": v.passed, "detail": v.detail} for v in r.lineage.verdicts] for r in records
+        ],
+        "params": [json.dumps(r.lineage.params, sort_keys=True) for r in records],
+        "scores": [[{"name": name, "value": value} for name, value in sorted(r.scores.items())] for r in records],
+    }
+
+
+def write_records(path: Path, records: Iterable[Record]) -> int:
+    """Write records as one zstd Parquet file, streaming.
+
+    Returns:
+        The number of records written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    count = 0
+    table_schema = schema()
+    with pq.ParquetWriter(path, table_schema, compression="zstd") as writer:
+        group: list[Record] = []
+        for record in records:
+            group.append(record)
+            if len(group) == ROWS_PER_GROUP:
+                writer.write_table(pa.table(_columns(group), schema=table_schema))
+                count += len(group)
+                group = []
+        if group:
+            writer.write_table(pa.table(_columns(group), schema=table_schema))
+            count += len(group)
+    return count
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Stream the records of one Parquet file.
+
+    Raises:
+        PhialError: the file is missing, is no Parquet, or lacks a column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise PhialError("record file is missing", where=str(path), do="run the stage that makes it again") from error
+    except pa.ArrowInvalid as error:
+        raise PhialError(
+            f"not a readable Parquet file: {error}", where=str(path), do="delete its folder and run again"
+        ) from error
+    missing = [name for name in schema().names if name not in file.schema_arrow.names]
+    if missing:
+        raise PhialError(f"record file lacks the columns {missing}", where=str(path), do="write it with phial.record")
+    with file:
+        for batch in file.iter_batches(batch_size=4096, columns=schema().names):
+            for row in batch.to_pylist():
+                yield _from_row(row)
+
+
+def _from_row(row: dict[str, Any]) -> Record:
+    messages = row["messages"]
+    return Record(
+        kind=row["kind"],
+        source=row["source"],
+        license=row["license"],
+        lineage=Lineage(
+            flow=row["flow"],
+            version=row["version"],
+            parents=tuple(row["parents"]),
+            request_keys=tuple(row["request_keys"]),
+            verdicts=tuple(Verdict(v["gate"], v["passed"], v["detail"]) for v in row["verdicts"]),
+            params=json.loads(row["params"]),
+        ),
+        text=row["text"],
+        messages=None if messages is None else tuple((m["role"], m["content"]) for m in messages),
+        scores={score["name"]: score["value"] for score in row["scores"]},
+    )

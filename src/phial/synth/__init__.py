@@ -1,0 +1,1 @@
+"""Procedural teachers: text with known answers, made from small tables and exact arithmetic."""

@@ -1,0 +1,1 @@
+"""Text to tokens: tokenizer, chat format, packing and token shards."""

@@ -1,0 +1,1 @@
+"""Training: one loop, its optimizer, schedule, data loader and state."""
