@@ -18,10 +18,13 @@ Integers = NDArray[np.int64]
 _BASE = np.uint64(6364136223846793005)
 _BASE_INVERSE = np.uint64(pow(6364136223846793005, -1, 1 << 64))
 _WORD = re.compile(r"[^\W_]+")
+_ASCII_SEPARATORS = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 
 def words_of(text: str) -> list[str]:
     """The words of a text: lowercased, with everything that is no letter or digit a separator ("1.8" is two words)."""
+    if text.isascii():  # the same words at twice the speed
+        return text.lower().translate(_ASCII_SEPARATORS).split()
     return _WORD.findall(text.lower())
 
 
@@ -119,7 +122,7 @@ class HashSet:
 
     def __init__(self, hashes: Hashes) -> None:
         self.keys = np.unique(hashes)
-        bits = min(24, max(10, int(len(self.keys)).bit_length() + 4))
+        bits = min(24, max(10, len(self.keys).bit_length() + 4))
         self._shift = np.uint64(64 - bits)
         self._seen = np.zeros(1 << bits, bool)
         self._seen[self.keys >> self._shift] = True
@@ -137,3 +140,52 @@ class HashSet:
         places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         found = self.keys[places] == wanted
         return maybe[found], places[found]
+
+
+@dataclass(frozen=True)
+class ItemGrams:
+    """The distinct n-grams of all items and which items hold them.
+
+    Attributes:
+        keys: the n-grams' hashes.
+        pointers: gram g is in the pairs [pointers[g], pointers[g + 1])  # [grams + 1]
+        grams: the gram of each (gram, item) pair, ascending  # [pairs]
+        items: its item, ascending within a gram  # [pairs]
+        positions: its first word within that item  # [pairs]
+    """
+
+    keys: HashSet
+    pointers: Integers
+    grams: Integers
+    items: Integers
+    positions: Integers
+
+    def pairs_of(self, grams: Integers) -> tuple[Integers, Integers]:
+        """All pairs of the given grams: the index into `grams` and the index of the pair."""
+        return expand(self.pointers[grams], self.pointers[grams + 1])
+
+
+def item_grams(texts: Texts, n: int) -> ItemGrams:
+    """The distinct n-grams of the given items."""
+    starts, hashes = texts.ngrams(n)
+    keys = HashSet(hashes)
+    _, grams = keys.find(hashes)
+    pairs, first = np.unique(grams * len(texts) + texts.text_of[starts], return_index=True)
+    grams, items = np.divmod(pairs, len(texts))
+    pointers = np.concatenate(([0], np.cumsum(np.bincount(grams, minlength=len(keys.keys))))).astype(np.int64)
+    return ItemGrams(keys, pointers, grams, items, starts[first] - texts.offsets[items])
+
+
+def hits(texts: Texts, item_grams: ItemGrams, n: int) -> tuple[Integers, Integers]:
+    """Where an item's n-gram begins in the texts, ascending, and which it is."""
+    starts, hashes = texts.ngrams(n)
+    places, grams = item_grams.keys.find(hashes)
+    return starts[places], grams
+
+
+def expand(low: Integers, high: Integers) -> tuple[Integers, Integers]:
+    """Every integer of the ranges [low, high) one after the other, and the number of the range each is in."""
+    counts = high - low
+    ranges = np.repeat(np.arange(len(low)), counts)
+    within = np.arange(len(ranges)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return ranges, low[ranges] + within

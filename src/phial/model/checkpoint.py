@@ -6,17 +6,13 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
 
-from phial.errors import PhialError
-from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
+from phial.model.files import WEIGHTS, internal_name, published_name, read_config, read_tensors, read_tokenizer
 from phial.tokens.chat import TEMPLATE
-from phial.tokens.tokenizer import Tokenizer, load_tokenizer
+from phial.tokens.tokenizer import Tokenizer
 
-WEIGHTS = "model.safetensors"
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -28,7 +24,9 @@ def save_checkpoint(folder: Path, model: Decoder, tokenizer: Tokenizer, dtype: s
         dtype: "float32" or "float16" on disk.
     """
     config = model.config
-    tensors = {_published(name): tensor.to(DTYPES[dtype]).contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {
+        published_name(name): tensor.to(DTYPES[dtype]).contiguous() for name, tensor in model.state_dict().items()
+    }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     facts = config.to_huggingface() | {"torch_dtype": dtype}
     (folder / "config.json").write_text(json.dumps(facts, indent=2) + "\n")
@@ -50,60 +48,8 @@ def load_checkpoint(folder: Path) -> tuple[Decoder, Tokenizer]:
         PhialError: a missing or damaged file, or a tensor that is missing, extra or of the wrong shape.
     """
     config = read_config(folder)
-    tokenizer = load_tokenizer(folder)
-    if tokenizer.vocab_size > config.vocab_size:
-        raise PhialError(
-            f"tokenizer has {tokenizer.vocab_size} ids, the model only {config.vocab_size}",
-            where=str(folder),
-            do="use the tokenizer that the model was trained with",
-        )
+    tokenizer = read_tokenizer(folder, config)
     model = Decoder(config)
-    expected = {_published(name): tensor for name, tensor in model.state_dict().items()}
-    path = folder / WEIGHTS
-    try:
-        with safe_open(path, framework="pt") as file:
-            _check_shapes(path, expected, {name: file.get_slice(name).get_shape() for name in file.keys()})
-            state = {_internal(name): file.get_tensor(name).float() for name in expected}
-    except FileNotFoundError as error:
-        raise PhialError("weights are missing", where=str(path), do="give a complete checkpoint folder") from error
-    except SafetensorError as error:
-        raise PhialError(f"weights are damaged: {error}", where=str(path), do="get or make the file again") from error
-    model.load_state_dict(state)
+    tensors = read_tensors(folder, config, "pt")
+    model.load_state_dict({internal_name(name): tensor.float() for name, tensor in tensors.items()})
     return model.eval(), tokenizer
-
-
-def read_config(folder: Path) -> ModelConfig:
-    """Read config.json.
-
-    Raises:
-        PhialError: it is missing, no JSON, or describes another architecture.
-    """
-    path = folder / "config.json"
-    try:
-        facts = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise PhialError(f"no readable config.json: {error}", where=str(folder), do="give a checkpoint folder") from error
-    return ModelConfig.from_huggingface(facts, str(path))
-
-
-def _published(name: str) -> str:
-    return name if name.startswith("lm_head") else f"model.{name}"
-
-
-def _internal(name: str) -> str:
-    return name.removeprefix("model.")
-
-
-def _check_shapes(path: Path, expected: dict[str, Tensor], found: dict[str, list[int]]) -> None:
-    for name, tensor in expected.items():
-        if name not in found:
-            raise PhialError(f"tensor {name} is missing", where=str(path), do="give a complete checkpoint")
-        if list(tensor.shape) != list(found[name]):
-            raise PhialError(
-                f"tensor {name} has shape {list(found[name])}, config.json asks for {list(tensor.shape)}",
-                where=str(path),
-                do="use weights and config.json of the same model",
-            )
-    extra = sorted(set(found) - set(expected))
-    if extra:
-        raise PhialError(f"unexpected tensor {extra[0]}", where=str(path), do="use weights and config.json of one model")

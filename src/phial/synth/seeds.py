@@ -1,4 +1,4 @@
-"""Organic seeds that are already on the machine: Python's standard library, and installed packages with a free licence."""
+"""Organic seeds that are on the machine already: the standard library, and installed packages with a free licence."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _read(sources: Sequence[str], limit_bytes: int | None, report: SeedReport) -
             f"no organic seeds in {', '.join(sources) or 'an empty list of sources'}"
             + (f" within {limit_bytes} bytes" if limit_bytes is not None else ""),
             where=f"seeds; {report.files} files read, {len(report.skipped)} skipped",
-            do="name a source that exists here (stdlib-source needs the standard library's .py files) or raise the limit",
+            do="name a source that exists here (the standard library's .py files may be absent) or raise the limit",
         )
 
 
@@ -258,7 +258,7 @@ def package_license(message: metadata.PackageMetadata) -> str | None:
     """The SPDX expression of a package's metadata when every licence it names is MIT, BSD, Apache-2.0 or PSF.
 
     Args:
-        message: the package's core metadata; License-Expression counts before the classifiers, and those before License.
+        message: its core metadata; License-Expression counts before the classifiers, and those before License.
 
     Returns:
         The expression, or None where the licence is another, mixed with another, or not stated.

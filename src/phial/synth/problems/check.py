@@ -53,6 +53,9 @@ def verify(problem: Problem, family: Family) -> str | None:
     numbers = problem.numbers
     if len(numbers) != len(sheet.variant.quantities):
         return f"{len(numbers)} numbers for {len(sheet.variant.quantities)} quantities"
+    for number, (low, high, wide_low, wide_high) in zip(numbers, sheet.ranges, strict=True):
+        if not (low <= number <= high or wide_low <= number <= wide_high):
+            return f"{number} lies neither in {low}..{high} nor in {wide_low}..{wide_high}"
     if not sheet.where(numbers, {}):
         return f"the condition {sheet.variant.where!r} does not hold for {numbers}"
     if not 0 <= problem.wording < len(sheet.readers):
@@ -152,7 +155,7 @@ def _evaluate(side: str, unknowns: Mapping[str, int | Fraction]) -> int | Fracti
             return int(token)
         if token[:1].isdigit():
             top, _, bottom = token.partition("/")
-            return Fraction(top) / int(bottom or 1)
+            return Fraction(int(top), int(bottom)) if bottom and top.isdigit() else Fraction(top) / int(bottom or 1)
         if token in unknowns:
             return unknowns[token]
         raise ValueError(f"no value is given for {token!r}")
@@ -208,6 +211,7 @@ class _Sheet:
     """A variant made ready to check."""
 
     variant: Variant
+    ranges: tuple[tuple[int, int, int, int], ...]  # low, high, and the unseen low and high of each quantity
     where: Formula
     answer: Formula
     readers: tuple[tuple[_Reader, ...], ...]  # [wording][0 plain, then one per distractor]
@@ -225,12 +229,14 @@ def _sheet(variant: Variant) -> _Sheet:
         head, last = split_question(wording)
         texts = [wording] + [f"{head}{distractor} {last}" for distractor in variant.distractors]
         readers.append(tuple(_reader(text, names) for text in texts))
-    within = " and ".join(
-        f"({s.low} <= {name} <= {s.high} or {s.wide[0]} <= {name} <= {s.wide[1]})"
-        for name, s in variant.quantities.items()
+    ranges = tuple((s.low, s.high, *s.wide) for s in variant.quantities.values())
+    return _Sheet(
+        variant,
+        ranges,
+        compile_formula(variant.where, names),
+        compile_formula(variant.answer, names),
+        tuple(readers),
     )
-    where = compile_formula(f"({variant.where}) and {within}", names)
-    return _Sheet(variant, where, compile_formula(variant.answer, names), tuple(readers))
 
 
 def _reader(template: str, names: tuple[str, ...]) -> _Reader:
@@ -339,5 +345,7 @@ def _operation(node: ast.BinOp, names: tuple[str, ...]) -> Formula:
 
 
 def _quotient(dividend: int | Fraction, divisor: int | Fraction) -> int | Fraction:
+    if isinstance(dividend, int) and isinstance(divisor, int) and dividend % divisor == 0:
+        return dividend // divisor
     exact = Fraction(dividend) / divisor
     return exact.numerator if exact.denominator == 1 else exact

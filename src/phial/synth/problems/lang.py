@@ -1,8 +1,8 @@
 """The template language of word problems: families of variants, and a generator that draws problems from them.
 
-A problem is a pure function of (family name, version, index, seed, split, steps): its randomness is the digits of a keyed
-BLAKE2b hash, so it is the same in every process. The held-out split is decided by the drawn quantities before any text
-exists, so no numeric instance of a variant is in both "train" and "heldout".
+A problem is a pure function of (family name, version, index, seed, split, steps): its randomness is the digits of a
+keyed BLAKE2b hash, so it is the same in every process. The held-out split is decided by the drawn quantities before any
+text exists, so no numeric instance of a variant is in both "train" and "heldout".
 """
 
 from collections.abc import Mapping
@@ -55,11 +55,11 @@ def span(low: int, high: int, wide: tuple[int, int] | None = None, step: int = 1
 class Step:
     """One worked step: the value it defines, its expression, and the sentence that says it.
 
-    `expression` uses quantities and earlier steps with + - * / and parentheses; division is exact, and a tight slash as in
-    `a/b` is a fraction literal: it binds first and is shown as 3/4. `{eq}` in `say` shows the expression with its numbers
-    and its value, "3 * 4 = 12". `say` may use any quantity, word field or step so far. A step with an empty `say` is silent;
-    a step without `{eq}` may also use % // comparisons, conditional expressions, min max abs, and text: "'{name}' if a > b
-    else '{other}'", "'>' if a > b else '<'".
+    `expression` uses quantities and earlier steps with + - * / and parentheses; division is exact, and a tight slash as
+    in `a/b` is a fraction literal: it binds first and is shown as 3/4. `{eq}` in `say` shows the expression with its
+    numbers and its value, "3 * 4 = 12". `say` may use any quantity, word field or step so far. A step with an empty
+    `say` is silent; a step without `{eq}` may also use % // comparisons, conditionals, min max abs, and text:
+    "'{name}' if a > b else '{other}'", "'>' if a > b else '<'". The last step's value is the answer.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One drawn problem; `work` ends with "The answer is {answer}." and `numbers` are the quantities in declared order."""
+    """One drawn problem; `work` ends with "The answer is {answer}." and `numbers` are the quantities as declared."""
 
     family: str
     skill: str

@@ -13,21 +13,21 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 NAMES: Final = _words(
-    "Ada Alex Amir Ana Ben Cara Dan Dora Eli Emma Finn Gina Hana Hugo Ian Ivy Jack Jana Kai Kim "
-    "Lee Lena Leo Lily Luca Mara Max Mia Nina Noah Omar Owen Pia Rosa Ruth Sam Tara Theo Uma Zoe"
+    "Ada Alex Amir Ana Ben Cara Dan Dora Eli Emma Finn Gina Hana Hugo Ian Ivy Jack Jana Kai Kim Lee Lena Leo Lily Luca "
+    "Mara Max Mia Nina Noah Omar Owen Pia Rosa Ruth Sam Tara Theo Uma Zoe"
 )
 
 # things that can be bought, counted, collected, packed and given away alike
 ITEMS: Final = _pairs(
     "badge/badges ball/balls balloon/balloons bead/beads bell/bells block/blocks book/books bottle/bottles "
-    "brick/bricks brush/brushes button/buttons candle/candles card/cards coin/coins crayon/crayons cup/cups "
-    "doll/dolls flower/flowers hat/hats key/keys kite/kites lamp/lamps magnet/magnets marble/marbles "
-    "pen/pens pencil/pencils photo/photos plate/plates ribbon/ribbons ring/rings ruler/rulers shell/shells "
-    "spoon/spoons stamp/stamps sticker/stickers stone/stones ticket/tickets tile/tiles toy/toys whistle/whistles"
+    "brick/bricks brush/brushes button/buttons candle/candles card/cards coin/coins crayon/crayons cup/cups doll/dolls "
+    "flower/flowers hat/hats key/keys kite/kites lamp/lamps magnet/magnets marble/marbles pen/pens pencil/pencils "
+    "photo/photos plate/plates ribbon/ribbons ring/rings ruler/rulers shell/shells spoon/spoons stamp/stamps "
+    "sticker/stickers stone/stones ticket/tickets tile/tiles toy/toys whistle/whistles"
 )
 FOODS: Final = _pairs(
-    "apple/apples banana/bananas bun/buns cake/cakes carrot/carrots cookie/cookies egg/eggs lemon/lemons "
-    "melon/melons muffin/muffins orange/oranges peach/peaches pear/pears plum/plums potato/potatoes roll/rolls"
+    "apple/apples banana/bananas bun/buns cake/cakes carrot/carrots cookie/cookies egg/eggs lemon/lemons melon/melons "
+    "muffin/muffins orange/oranges peach/peaches pear/pears plum/plums potato/potatoes roll/rolls"
 )
 CONTAINERS: Final = _pairs("bag/bags basket/baskets box/boxes crate/crates tray/trays")
 ANIMALS: Final = _words("birds cats cows dogs ducks frogs goats hens horses pigs rabbits turtles")

@@ -1,0 +1,5 @@
+"""`python -m phial`."""
+
+from phial.cli import run
+
+run()

@@ -1,0 +1,151 @@
+"""The command line: verbs only, each a call into a room."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import phial
+from phial.errors import PhialError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Make, run and measure small language models from textbook-quality data.",
+)
+
+Workspace = Annotated[Path, typer.Option("--to", help="Workspace folder that holds artifacts and runs.")]
+DEFAULT_WORKSPACE = Path("runs")
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"phial {phial.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Make, run and measure small language models from textbook-quality data."""
+
+
+@app.command()
+def make(
+    recipe: Annotated[str, typer.Argument(help="A .toml file, or the name of an embedded recipe: nano.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Override a key: --set pretrain.tokens=500000")] = None,
+    to: Workspace = DEFAULT_WORKSPACE,
+    benchmarks: Annotated[
+        Path | None, typer.Option(help="Folder with the published gsm8k/ and svamp/ files, to be scored as well.")
+    ] = None,
+) -> None:
+    """Make everything a recipe describes; run it again to go on where it stopped.
+
+    Example: phial make nano --to runs
+    """
+    from phial.recipe.progress import Reporter
+    from phial.recipe.runner import make as make_recipe
+    from phial.recipe.schema import read_recipe
+
+    overrides = list(settings or [])
+    if benchmarks is not None:
+        overrides.append(f"evaluate.benchmarks='{benchmarks.resolve()}'")
+    reporter = Reporter()
+    run = make_recipe(read_recipe(recipe, overrides), to, reporter)
+    report = run.artifacts["report"].path / "report.html"
+    reporter.line(f"\nrun {run.name}\n  report: {report}\n  talk to it: phial chat {run.name} --to {to}")
+
+
+@app.command()
+def runs(to: Workspace = DEFAULT_WORKSPACE) -> None:
+    """List the runs of a workspace.
+
+    Example: phial runs --to runs
+    """
+    from phial.recipe.runs import print_runs
+
+    print_runs(to)
+
+
+@app.command()
+def trace(
+    record: Annotated[str, typer.Argument(help="A record's id, or its first digits.")],
+    to: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Follow a training record back to its seed, generator, version and verdicts, and on to its tokens.
+
+    Example: phial trace 3fa9c1 --to runs
+    """
+    from phial.recipe.runs import print_trace
+
+    print_trace(record, to)
+
+
+ModelArgument = Annotated[
+    str | None, typer.Argument(help="A run's name or a checkpoint folder; without it, the embedded model.")
+]
+
+
+@app.command()
+def ask(
+    words: Annotated[list[str], typer.Argument(help="[RUN] QUESTION", metavar="[RUN] QUESTION")],
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 160,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 = greedy.")] = 0.0,
+    to: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Answer one question on standard output.
+
+    Example: phial ask "Ada has 12 pens and buys 30 more. How many pens does Ada have now?"
+    """
+    from phial.engine.console import run_ask
+
+    if len(words) > 2:
+        raise PhialError(f"{len(words)} arguments", do='quote the question: phial ask [RUN] "…"')
+    model = _model(words[0] if len(words) == 2 else None, to)
+    raise typer.Exit(run_ask(model, words[-1], json_output, max_tokens, temperature))
+
+
+@app.command()
+def chat(
+    model: ModelArgument = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 160,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 = greedy.")] = 0.0,
+    to: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Talk to a model: /reset forgets, Ctrl-C stops an answer, Ctrl-D ends.
+
+    Example: phial chat
+    """
+    from phial.engine.console import run_chat
+
+    raise typer.Exit(run_chat(_model(model, to), max_tokens, temperature))
+
+
+def _model(name: str | None, workspace: Path) -> Path:
+    from phial.embedded import embedded_model
+
+    if name is None:
+        return embedded_model()
+    from phial.recipe.runner import find_model
+
+    return find_model(name, workspace)
+
+
+def run() -> None:
+    """Entry point: a PhialError is printed without a traceback and exits with 1."""
+    try:
+        app()
+    except PhialError as error:
+        print("error: " + "\n".join(error.lines()), file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

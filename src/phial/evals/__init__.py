@@ -1,0 +1,1 @@
+"""Evaluation: tasks, graded sample logs and statistics with intervals."""

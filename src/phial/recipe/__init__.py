@@ -1,0 +1,1 @@
+"""Recipes: a TOML file becomes a checked configuration, a graph of stages, and artifacts."""

@@ -1,0 +1,107 @@
+"""Looking back: the runs of a workspace, and the history of one record."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from phial.artifact import artifact_path, read_manifest
+from phial.errors import PhialError
+from phial.recipe.runner import read_runs
+from phial.record import Record, read_records
+
+
+def print_runs(workspace: Path) -> None:
+    """Print one line a run: name, when, how long, in-range score, control, report."""
+    runs = read_runs(workspace)
+    if not runs:
+        raise PhialError("no finished runs", where=str(workspace), do=f"make one: phial make nano --to {workspace}")
+    table = Table(box=None)
+    for heading in ("run", "finished", "in range", "control", "report"):
+        table.add_column(heading, overflow="fold")
+    for run in runs:
+        table.add_row(
+            run["name"],
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(run["finished"])),
+            _score(workspace, run, "evaluate"),
+            _score(workspace, run, "evaluate-control"),
+            str(artifact_path(workspace / "artifacts", "report", run["artifacts"]["report"]) / "report.html"),
+        )
+    Console().print(table)
+
+
+def _score(workspace: Path, run: dict[str, Any], stage: str) -> str:
+    if stage not in run["artifacts"]:
+        return "-"
+    folder = artifact_path(workspace / "artifacts", stage, run["artifacts"][stage])
+    if not folder.exists():
+        return "removed"
+    score = read_manifest(folder).metrics["in-range"]["score"]
+    return f"{100 * score['share']:.1f} % [{100 * score['low']:.1f}, {100 * score['high']:.1f}]"
+
+
+def find_record(prefix: str, workspace: Path) -> tuple[Record, list[str], list[str]]:
+    """Find a record by the first digits of its id.
+
+    Returns:
+        The most processed copy of the record, the artifact files that hold it, and where its tokens lie.
+
+    Raises:
+        PhialError: no record, or several, begin so.
+    """
+    root = workspace / "artifacts"
+    files: dict[str, list[Path]] = {}
+    places: list[str] = []
+    for path in sorted(root.glob("*/**/*.parquet"), key=lambda p: p.stat().st_mtime):
+        if ".partial" in str(path):
+            continue
+        if path.name == "documents.parquet":
+            places += _token_places(path, prefix, root)
+            continue
+        ids = pq.read_table(path, columns=["id"])["id"]
+        for found in set(ids.filter(pc.starts_with(ids, prefix)).to_pylist()):
+            files.setdefault(found, []).append(path)
+    if not files:
+        raise PhialError(f"no record begins with {prefix!r}", where=str(root), do="take an id from a report or Parquet file")
+    if len(files) > 1:
+        raise PhialError(f"{len(files)} records begin with {prefix!r}", where=str(root), do="give more digits")
+    (identity, holders), *_ = files.items()
+    record = next(record for record in read_records(holders[-1]) if record.id == identity)
+    return record, [str(path.relative_to(root)) for path in holders], places
+
+
+def _token_places(path: Path, prefix: str, root: Path) -> list[str]:
+    table = pq.read_table(path, columns=["record_id", "row", "offset", "length"])
+    table = table.filter(pc.starts_with(table["record_id"], prefix))
+    return [
+        f"{path.parent.relative_to(root)}: row {row['row']}, tokens {row['offset']} to {row['offset'] + row['length']}"
+        for row in table.to_pylist()
+    ]
+
+
+def print_trace(prefix: str, workspace: Path) -> None:
+    """Print a record's text and its whole history."""
+    record, files, places = find_record(prefix, workspace)
+    lineage = record.lineage
+    lines = [
+        f"record     {record.id}",
+        f"kind       {record.kind}",
+        f"source     {record.source} ({record.license})",
+        f"generator  {lineage.flow}, version {lineage.version}",
+        f"seed       {json.dumps(lineage.params, sort_keys=True)}",
+        *(f"parent     {parent}" for parent in lineage.parents),
+        *(f"request    {key}" for key in lineage.request_keys),
+        *(f"verdict    {v.gate}: {'passed' if v.passed else 'failed'} ({v.detail})" for v in lineage.verdicts),
+        *(f"in file    {file}" for file in files),
+        *(f"in tokens  {place}" for place in places),
+        "",
+        record.content,
+    ]
+    print("\n".join(lines))

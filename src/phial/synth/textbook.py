@@ -1,0 +1,119 @@
+"""The procedural teacher's pages: problems become exercises, passages and conversations, each checked before it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from phial.record import Lineage, Record, Verdict
+from phial.synth.problems import FAMILIES, UNSEEN
+from phial.synth.problems.check import verify
+from phial.synth.problems.lang import Family, Problem, generate, passage
+
+SOURCE = "phial/procedural-teacher"
+LICENSE = "Apache-2.0"
+
+HELDOUT_SPLITS = ("in-range", "unseen-range", "unseen-family")
+
+
+@dataclass
+class Rejects:
+    """Problems that the independent evaluator refused, by family and reason."""
+
+    checked: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def accepts(self, problem: Problem, family: Family) -> bool:
+        """Check one problem and count it."""
+        self.checked += 1
+        reason = verify(problem, family)
+        if reason is not None:
+            key = f"{problem.family}: {reason}"
+            self.reasons[key] = self.reasons.get(key, 0) + 1
+        return reason is None
+
+
+def worked(problem: Problem) -> str:
+    """An exercise as training text."""
+    return f"Question: {problem.question}\nAnswer: {problem.work}"
+
+
+def _lineage(flow: str, problem: Problem, seed: int, index: int, split: str) -> Lineage:
+    return Lineage(
+        flow=f"{flow}/{problem.family}",
+        version=str(problem.version),
+        verdicts=(Verdict("evaluator", True, f"steps and answer re-derived: {problem.answer}"),),
+        params={
+            "seed": seed,
+            "index": index,
+            "split": split,
+            "steps": problem.steps,
+            "difficulty": problem.difficulty,
+            "numbers": list(problem.numbers),
+            "wording": problem.wording,
+        },
+    )
+
+
+def exercises(count: int, seed: int, rejects: Rejects) -> Iterator[Record]:
+    """Worked problems, the families in turn.
+
+    Args:
+        count: problems to draw; those that fail the evaluator are not made up for.
+        seed: with the index it decides every problem.
+        rejects: filled while iterating.
+    """
+    families = list(FAMILIES.values())
+    for index in range(count):
+        family = families[index % len(families)]
+        problem = generate(family, index, seed)
+        if rejects.accepts(problem, family):
+            lineage = _lineage("exercise", problem, seed, index, "train")
+            yield Record("exercise", SOURCE, LICENSE, lineage, text=worked(problem))
+
+
+def passages(count: int, seed: int, rejects: Rejects) -> Iterator[Record]:
+    """One idea explained, then exercised: a passage never leaves its reader without practice."""
+    families = list(FAMILIES.values())
+    for index in range(count):
+        family = families[index % len(families)]
+        idea, problem = passage(family, index, seed + 1)
+        if rejects.accepts(problem, family):
+            lineage = _lineage("passage", problem, seed + 1, index, "train")
+            yield Record("passage", SOURCE, LICENSE, lineage, text=f"{idea}\n{worked(problem)}")
+
+
+def conversations(count: int, seed: int, rejects: Rejects) -> Iterator[Record]:
+    """Problems as one user turn and one assistant turn."""
+    families = list(FAMILIES.values())
+    for index in range(count):
+        family = families[index % len(families)]
+        problem = generate(family, index, seed + 2)
+        if rejects.accepts(problem, family):
+            messages = (("user", problem.question), ("assistant", problem.work))
+            yield Record(
+                "chat", SOURCE, LICENSE, _lineage("chat", problem, seed + 2, index, "train"), messages=messages
+            )
+
+
+def heldout(count: int, seed: int, split: str, rejects: Rejects) -> Iterator[Problem]:
+    """Distinct problems that training never sees.
+
+    Args:
+        count: problems to yield.
+        seed: of the draw.
+        split: "in-range" (quantities kept out of training before generation), "unseen-range" (a quantity beyond the
+            trained range) or "unseen-family" (families that training has none of).
+        rejects: filled while iterating.
+    """
+    families = list((UNSEEN if split == "unseen-family" else FAMILIES).values())
+    draw = {"in-range": "heldout", "unseen-range": "range", "unseen-family": "train"}[split]
+    seen: set[str] = set()
+    index = 0
+    while len(seen) < count:
+        family = families[index % len(families)]
+        problem = generate(family, index, seed + 3, draw)
+        index += 1
+        if problem.question not in seen and rejects.accepts(problem, family):
+            seen.add(problem.question)
+            yield problem
