@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -93,7 +93,7 @@ class Engine:
         self._run(waiting, count, slots, finished)
         return [answers[index] for index in range(len(prompts))]
 
-    def stream(self, prompt_ids: Sequence[int], sampling: Sampling) -> Iterator[str]:
+    def stream(self, prompt_ids: Sequence[int], sampling: Sampling) -> Generator[str, None, None]:
         """Answer one prompt piece by piece; the pieces, joined, are the text that `generate` gives.
 
         Args:
@@ -108,7 +108,7 @@ class Engine:
         """
         return self._stream(admit(0, prompt_ids, sampling, self.max_length))
 
-    def _stream(self, running: Running) -> Iterator[str]:
+    def _stream(self, running: Running) -> Generator[str, None, None]:
         scheduler, text = self._schedulers[0], TextStream(self.tokenizer)
         slot = scheduler.start(running)
         read = 0

@@ -1,9 +1,10 @@
 """The Phi-3 block in numpy: for tiny decoders on a few cores, where the time goes to calls rather than arithmetic.
 
 What the weights allow is folded into them once, so that a step makes few numpy calls: the gains of the norms and
-the attention scale go into the matrices after them; half of SiLU's argument goes into the gate (silu(g) = h (1 + tanh h)
-with h = g / 2, which never overflows); and the pairs that rotary positions turn, x_i and x_{i + d/2}, are moved side by
-side, so that one complex product turns them all. Queries and keys move alike, so their products stay the same.
+the attention scale go into the matrices after them; half of SiLU's argument goes into the gate, because
+silu(g) = h (1 + tanh h) with h = g / 2 never overflows; and the pairs that rotary positions turn, x_i and x_{i + d/2},
+are moved side by side, so that one complex product turns them all. Queries and keys move alike, so their products stay
+the same.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from phial.engine.blas import one_blas_thread
 from phial.model.config import ModelConfig
 
 
@@ -61,45 +63,22 @@ class NumpyBackend:
 
     def prefill(self, slot: int, ids: Sequence[int]) -> np.ndarray:
         """Begin a sequence; see `Backend.prefill`."""
-        config, time = self.config, len(ids)
-        kv_heads, head_dim = config.num_key_value_heads, config.head_dim
-        if not 0 < time <= self.max_length:
-            raise ValueError(f"a prompt of {time} tokens; the cache holds 1 to {self.max_length}")
-        row = self._take_row(slot)
-        x = self._embedding[np.asarray(ids)]  # [time, hidden_size]
-        phases = self._phases[:time, None]
-        blocked = np.triu(np.full((time, time), -np.inf, dtype=np.float32), 1)  # [query, key]
-        for layer, cache in zip(self._layers, self._cache, strict=True):
-            query, key_value = self._project(x, layer, phases)
-            cache[row, :, :, :time] = key_value.transpose(1, 2, 0, 3)
-            keys, values = cache[row, :, :, :time]  # [kv_heads, time, head_dim]
-            if layer is self._layers[-1]:  # only the last token's logits are asked for
-                x, query, blocked = x[-1:], query[-1:], blocked[-1:]
-            count = len(query)
-            by_head = query.reshape(count, kv_heads, -1, head_dim).transpose(1, 2, 0, 3)  # [kv_heads, group, query, …]
-            scores = by_head.reshape(kv_heads, -1, head_dim) @ keys.swapaxes(1, 2)
-            grouped = scores.reshape(kv_heads, -1, count, time)
-            grouped += blocked
-            attended = _attend(scores, values)  # [kv_heads, group * query, head_dim]
-            attended = attended.reshape(kv_heads, -1, count, head_dim).transpose(2, 0, 1, 3).reshape(count, -1)
-            x = self._residual(x, attended, layer)
-        self._lengths[row] = time
-        return self._logits(x)[0]
+        if not 0 < len(ids) <= self.max_length:
+            raise ValueError(f"a prompt of {len(ids)} tokens; the cache holds 1 to {self.max_length}")
+        with one_blas_thread:
+            return self._prefill(self._take_row(slot), ids)
 
     def decode(self, slots: Sequence[int], ids: Sequence[int]) -> np.ndarray:
         """Add one token to each sequence; see `Backend.decode`."""
         rows = [self._row_of[slot] for slot in slots]
-        if len(rows) == 1:
-            return self._decode_one(rows[0], ids[0])[None]
-        order = np.array(rows)
-        tokens = np.asarray(ids)
-        if len(rows) != max(rows) + 1:
-            return self._decode_rows(order, order, tokens)
-        if (order[1:] > order[:-1]).all():
-            return self._decode_rows(order, slice(0, len(rows)), tokens)
-        by_row = np.empty_like(tokens)
-        by_row[order] = tokens
-        return self._decode_rows(np.arange(len(rows)), slice(0, len(rows)), by_row)[order]
+        with one_blas_thread:
+            if len(rows) == 1:
+                return self._decode_one(rows[0], ids[0])[None]
+            order, tokens = np.array(rows), np.asarray(ids)
+            if len(rows) != max(rows) + 1:
+                return self._decode_rows(order, order, tokens)
+            place = np.argsort(order)  # the rows are 0, 1, 2, … in some order
+            return self._decode_rows(order[place], slice(0, len(rows)), tokens[place])[order]
 
     def free(self, slot: int) -> None:
         """Forget a sequence; see `Backend.free`."""
@@ -142,6 +121,29 @@ class NumpyBackend:
         lengths = np.zeros(rows, dtype=np.int64)
         lengths[:kept] = self._lengths
         self._cache, self._lengths = cache, lengths
+
+    def _prefill(self, row: int, ids: Sequence[int]) -> np.ndarray:
+        """Logits after a prompt, whose keys and values fill a row of the cache."""
+        time, kv_heads, head_dim = len(ids), self.config.num_key_value_heads, self.config.head_dim
+        x = self._embedding[np.asarray(ids)]  # [time, hidden_size]
+        phases = self._phases[:time, None]
+        blocked = np.triu(np.full((time, time), -np.inf, dtype=np.float32), 1)  # [query, key]
+        for layer, cache in zip(self._layers, self._cache, strict=True):
+            query, key_value = self._project(x, layer, phases)
+            cache[row, :, :, :time] = key_value.transpose(1, 2, 0, 3)
+            keys, values = cache[row, :, :, :time]  # [kv_heads, time, head_dim]
+            if layer is self._layers[-1]:  # only the last token's logits are asked for
+                x, query, blocked = x[-1:], query[-1:], blocked[-1:]
+            count = len(query)
+            by_head = query.reshape(count, kv_heads, -1, head_dim).transpose(1, 2, 0, 3)  # [kv_heads, group, query, …]
+            scores = by_head.reshape(kv_heads, -1, head_dim) @ keys.swapaxes(1, 2)
+            grouped = scores.reshape(kv_heads, -1, count, time)
+            grouped += blocked
+            attended = _attend(scores, values)  # [kv_heads, group * query, head_dim]
+            attended = attended.reshape(kv_heads, -1, count, head_dim).transpose(2, 0, 1, 3).reshape(count, -1)
+            x = self._residual(x, attended, layer)
+        self._lengths[row] = time
+        return self._logits(x)[0]
 
     def _decode_rows(self, rows: np.ndarray, cached: np.ndarray | slice, tokens: np.ndarray) -> np.ndarray:
         """One step of several rows; `cached` selects the same rows, as a slice where that avoids a copy."""

@@ -57,7 +57,8 @@ def read_config(folder: Path) -> ModelConfig:
     try:
         facts = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise PhialError(f"no readable config.json: {error}", where=str(folder), do="give a checkpoint folder") from error
+        advice = "give a checkpoint folder"
+        raise PhialError(f"no readable config.json: {error}", where=str(folder), do=advice) from error
     return ModelConfig.from_huggingface(facts, str(path))
 
 
@@ -95,7 +96,7 @@ def read_tensors(folder: Path, config: ModelConfig, framework: Literal["np", "pt
     try:
         with safe_open(path, framework=framework) as file:
             shapes = tensor_shapes(config)
-            slices = {name: file.get_slice(name) for name in file.keys()}
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             _check_shapes(path, shapes, {name: tuple(found.get_shape()) for name, found in slices.items()})
             _check_types(path, {name: found.get_dtype() for name, found in slices.items()})
             return {name: file.get_tensor(name) for name in shapes}
@@ -117,7 +118,8 @@ def _check_shapes(path: Path, expected: dict[str, tuple[int, ...]], found: dict[
             )
     extra = sorted(set(found) - set(expected))
     if extra:
-        raise PhialError(f"unexpected tensor {extra[0]}", where=str(path), do="use weights and config.json of one model")
+        advice = "use weights and config.json of the same model"
+        raise PhialError(f"unexpected tensor {extra[0]}", where=str(path), do=advice)
 
 
 def _check_types(path: Path, found: dict[str, str]) -> None:

@@ -119,7 +119,12 @@ def _seeds(context: Context) -> dict[str, Any]:
     config, report = context.recipe.seeds, SeedReport()
     records = read_seeds(config.sources, config.limit_bytes, report)
     write_records(context.draft.path / "organic.parquet", records)
-    return asdict(report)
+    skipped = [asdict(file) for file in report.skipped]
+    left_out = dict(report.left_out)  # asdict would turn a Counter's items into its keys
+    return {"files": report.files, "records": report.records, "bytes": report.bytes} | {
+        "skipped": skipped,
+        "left_out": left_out,
+    }
 
 
 def _watched(context: Context, name: str, total: int, records: Iterable[Record]) -> Iterable[Record]:

@@ -1,5 +1,6 @@
-"""Algebra: a missing addend, a missing factor, a number found backwards, and ages now and later."""
+"""Algebra: a missing addend, a missing factor, a number found backwards, and ages."""
 
+from phial.synth.problems import ages
 from phial.synth.problems.lang import Family, Step, Variant, span
 
 FAMILIES = (
@@ -19,11 +20,16 @@ FAMILIES = (
                 quantities={"unknown": span(5, 80), "a": span(5, 80)},
                 wordings=(
                     "If x + {a} = {unknown + a}, what is x?",
-                    "{name} has some {item}. {name} gets {a} more and has {unknown + a} now. "
-                    "How many {item} did {name} have at first?",
+                    (
+                        "{name} has some {item}. {name} gets {a} more and has {unknown + a} now. How many {item} did "
+                        "{name} have at first?"
+                    ),
                     "{name} adds {a} to a number and gets {unknown + a}. What is the number?",
                     "Find the number that {name} must add to {a} to get {unknown + a}.",
-                    "After {other} gave {name} {a} {item}, {name} had {unknown + a}. How many {item} did {name} have before?",
+                    (
+                        "After {other} gave {name} {a} {item}, {name} had {unknown + a}. How many {item} did {name} "
+                        "have before?"
+                    ),
                     "Solve for x: {a} + x = {unknown + a}.",
                 ),
                 work=(Step("total", "unknown + a", ""), Step("result", "total - a", "x = {eq}.")),
@@ -34,13 +40,19 @@ FAMILIES = (
                 quantities={"unknown": span(5, 70), "a": span(5, 60), "b": span(5, 60)},
                 wordings=(
                     "If x + {a} + {b} = {unknown + a + b}, what is x?",
-                    "{name} has some {item}. {name} gets {a} more and then {b} more, and has {unknown + a + b} now. "
-                    "How many {item} did {name} have at first?",
+                    (
+                        "{name} has some {item}. {name} gets {a} more and then {b} more, and has {unknown + a + b} "
+                        "now. How many {item} did {name} have at first?"
+                    ),
                     "{name} adds {a} to a number, then adds {b}, and gets {unknown + a + b}. What is the number?",
-                    "{other} gave {name} {a} {item}. {third} gave {name} {b}. Now {name} has {unknown + a + b} {item}. "
-                    "How many did {name} have before?",
-                    "Three boxes hold {unknown + a + b} {item}. One holds {a} and one holds {b}. {name} opens the last box. "
-                    "How many {item} are in it?",
+                    (
+                        "{other} gave {name} {a} {item}. {third} gave {name} {b}. Now {name} has {unknown + a + b} "
+                        "{item}. How many did {name} have before?"
+                    ),
+                    (
+                        "Three boxes hold {unknown + a + b} {item}. One holds {a} and one holds {b}. {name} opens the "
+                        "last box. How many {item} are in it?"
+                    ),
                     "Solve for x: x + {a} + {b} = {unknown + a + b}.",
                 ),
                 work=(
@@ -55,11 +67,18 @@ FAMILIES = (
                 quantities={"unknown": span(11, 70), "a": span(5, 60), "b": span(5, 60), "c": span(5, 50)},
                 wordings=(
                     "If x + {a} - {b} + {c} = {unknown + a - b + c}, what is x?",
-                    "{name} has some {item}. {name} gets {a}, gives away {b} and then gets {c}. Now {name} has "
-                    "{unknown + a - b + c}. How many {item} did {name} have at first?",
-                    "{name} adds {a} to a number, subtracts {b}, adds {c} and gets {unknown + a - b + c}. What is the number?",
-                    "Some people are on a bus. {a} get on. Then {b} get off and {c} get on. Now there are "
-                    "{unknown + a - b + c}. How many people were on the bus when {name} first saw it?",
+                    (
+                        "{name} has some {item}. {name} gets {a}, gives away {b} and then gets {c}. Now {name} has "
+                        "{unknown + a - b + c}. How many {item} did {name} have at first?"
+                    ),
+                    (
+                        "{name} adds {a} to a number, subtracts {b}, adds {c} and gets {unknown + a - b + c}. What is "
+                        "the number?"
+                    ),
+                    (
+                        "{name} sees some people on a bus. {a} get on. Then {b} get off and {c} get on. Now "
+                        "{unknown + a - b + c} people are on the bus. How many were on it at first?"
+                    ),
                     "Solve for x: x + {a} - {b} + {c} = {unknown + a - b + c}.",
                 ),
                 work=(
@@ -89,12 +108,16 @@ FAMILIES = (
                 quantities={"unknown": span(2, 90, (2, 90)), "a": span(2, 12, (13, 15))},
                 wordings=(
                     "If {a} * x = {a * unknown}, what is x?",
-                    "{name} buys {a} boxes with the same number of {item} and gets {a * unknown} {item}. "
-                    "How many {item} are in each box?",
+                    (
+                        "{name} buys {a} boxes with the same number of {item} and gets {a * unknown} {item}. How many "
+                        "{item} are in each box?"
+                    ),
                     "{name} multiplies a number by {a} and gets {a * unknown}. What is the number?",
                     "Find the number that {name} must multiply by {a} to get {a * unknown}.",
-                    "{a} friends of {name} have the same number of {item}. Together they have {a * unknown}. "
-                    "How many {item} does each friend have?",
+                    (
+                        "{a} friends of {name} have the same number of {item}. Together they have {a * unknown}. How "
+                        "many {item} does each friend have?"
+                    ),
                     "Solve for x: x * {a} = {a * unknown}.",
                 ),
                 work=(Step("total", "a * unknown", ""), Step("result", "total / a", "x = {eq}.")),
@@ -106,11 +129,15 @@ FAMILIES = (
                 quantities={"unknown": span(2, 12, (13, 20)), "a": span(2, 12, (13, 15)), "b": span(2, 40)},
                 wordings=(
                     "If {a} * x + {b} = {a * unknown + b}, what is x?",
-                    "{name} has {a} boxes with the same number of {item} and {b} single {item}. That is "
-                    "{a * unknown + b} {item} in all. How many {item} are in each box?",
+                    (
+                        "{name} has {a} boxes with the same number of {item} and {b} single {item}. That is "
+                        "{a * unknown + b} {item} in all. How many {item} are in each box?"
+                    ),
                     "{name} multiplies a number by {a}, adds {b} and gets {a * unknown + b}. What is the number?",
-                    "Each of {a} friends gives {name} the same number of {item}. With the {b} that {name} had before, "
-                    "{name} has {a * unknown + b} now. How many {item} did each friend give?",
+                    (
+                        "Each of {a} friends gives {name} the same number of {item}. With the {b} that {name} had "
+                        "before, {name} has {a * unknown + b} now. How many {item} did each friend give?"
+                    ),
                     "Solve for x: {b} + {a} * x = {a * unknown + b}.",
                 ),
                 work=(
@@ -123,16 +150,25 @@ FAMILIES = (
             Variant(
                 steps=3,
                 quantities={
-                    "unknown": span(2, 12, (13, 20)), "a": span(2, 12, (13, 15)), "b": span(2, 40), "c": span(2, 30),
+                    "unknown": span(2, 12, (13, 20)),
+                    "a": span(2, 12, (13, 15)),
+                    "b": span(2, 40),
+                    "c": span(2, 30),
                 },
                 wordings=(
                     "If {a} * x + {b} - {c} = {a * unknown + b - c}, what is x?",
-                    "{name} has {a} boxes with the same number of {item}. {name} gets {b} single {item}, gives {c} away and has "
-                    "{a * unknown + b - c} left. How many {item} are in each box?",
-                    "{name} multiplies a number by {a}, adds {b}, subtracts {c} and gets {a * unknown + b - c}. "
-                    "What is the number?",
-                    "Each of {a} friends gives {name} the same number of {item}. {name} finds {b} more, loses {c} and has "
-                    "{a * unknown + b - c}. How many {item} did each friend give?",
+                    (
+                        "{name} has {a} boxes with the same number of {item}. {name} gets {b} single {item}, gives {c} "
+                        "away and has {a * unknown + b - c} left. How many {item} are in each box?"
+                    ),
+                    (
+                        "{name} multiplies a number by {a}, adds {b}, subtracts {c} and gets {a * unknown + b - c}. "
+                        "What is the number?"
+                    ),
+                    (
+                        "Each of {a} friends gives {name} the same number of {item}. {name} finds {b} more, loses {c} "
+                        "and has {a * unknown + b - c}. How many {item} did each friend give?"
+                    ),
                     "Solve for x: {a} * x + {b} - {c} = {a * unknown + b - c}.",
                 ),
                 work=(
@@ -151,7 +187,10 @@ FAMILIES = (
         skill="algebra",
         version=1,
         idea=(
-            "To find a secret number, go backwards and undo each step. If subtracting 5 gives 9, the number is 9 + 5 = 14.",
+            (
+                "To find a secret number, go backwards and undo each step. If subtracting 5 gives 9, the number is 9 + "
+                "5 = 14."
+            ),
             "Undo the last step first. Add 3, then double to get 20: 20 / 2 = 10, and 10 - 3 = 7.",
             "Going back, plus becomes minus and times becomes divided by.",
             "Start from the end. If a number minus 2, times 3, is 15, then 15 / 3 = 5, and 5 + 2 = 7.",
@@ -163,8 +202,14 @@ FAMILIES = (
                 wordings=(
                     "{name} thinks of a number and subtracts {a}. The result is {result}. What is the number?",
                     "What is the number of {name} if taking {a} away from it gives {result}?",
-                    "{name} has a secret number. When {name} takes {a} away, {result} is left. What is the secret number?",
-                    "{other} takes {a} away from a number that {name} picks and gets {result}. Which number did {name} pick?",
+                    (
+                        "{name} has a secret number. When {name} takes {a} away, {result} is left. What is the secret "
+                        "number?"
+                    ),
+                    (
+                        "{other} takes {a} away from a number that {name} picks and gets {result}. Which number did "
+                        "{name} pick?"
+                    ),
                     "From which number does {name} subtract {a} to get {result}?",
                 ),
                 work=(Step("number", "result + a", "Go back: {eq}."),),
@@ -175,13 +220,19 @@ FAMILIES = (
                 steps=2,
                 quantities={"sum": span(5, 12, (13, 20)), "a": span(2, 11), "times": span(2, 12, (13, 15))},
                 wordings=(
-                    "{name} thinks of a number, adds {a} and multiplies by {times}. The result is {sum * times}. "
-                    "What is the number?",
+                    (
+                        "{name} thinks of a number, adds {a} and multiplies by {times}. The result is {sum * times}. "
+                        "What is the number?"
+                    ),
                     "What is the number of {name} if adding {a} and then multiplying by {times} gives {sum * times}?",
-                    "{name} has a secret number. {name} adds {a} to it, multiplies by {times} and gets {sum * times}. "
-                    "What is the secret number?",
-                    "{other} adds {a} to a number that {name} picks, multiplies by {times} and gets {sum * times}. "
-                    "Which number did {name} pick?",
+                    (
+                        "{name} has a secret number. {name} adds {a} to it, multiplies by {times} and gets "
+                        "{sum * times}. What is the secret number?"
+                    ),
+                    (
+                        "{other} adds {a} to a number that {name} picks, multiplies by {times} and gets {sum * times}. "
+                        "Which number did {name} pick?"
+                    ),
                     "To which number does {name} add {a} and then multiply by {times} to get {sum * times}?",
                 ),
                 work=(
@@ -196,19 +247,32 @@ FAMILIES = (
             Variant(
                 steps=3,
                 quantities={
-                    "less": span(2, 12, (13, 20)), "a": span(2, 40), "times": span(2, 12, (13, 15)), "b": span(2, 40),
+                    "less": span(2, 12, (13, 20)),
+                    "a": span(2, 40),
+                    "times": span(2, 12, (13, 15)),
+                    "b": span(2, 40),
                 },
                 wordings=(
-                    "{name} thinks of a number, subtracts {a}, multiplies by {times} and adds {b}. The result is "
-                    "{less * times + b}. What is the number?",
-                    "What is the number of {name} if subtracting {a}, then multiplying by {times} and then adding {b} gives "
-                    "{less * times + b}?",
-                    "{name} has a secret number. {name} takes away {a}, multiplies by {times}, adds {b} and gets "
-                    "{less * times + b}. What is the secret number?",
-                    "{other} takes {a} away from a number that {name} picks, multiplies by {times}, adds {b} and gets "
-                    "{less * times + b}. Which number did {name} pick?",
-                    "From which number does {name} subtract {a}, then multiply by {times} and add {b} to get "
-                    "{less * times + b}?",
+                    (
+                        "{name} thinks of a number, subtracts {a}, multiplies by {times} and adds {b}. The result is "
+                        "{less * times + b}. What is the number?"
+                    ),
+                    (
+                        "What is the number of {name} if subtracting {a}, then multiplying by {times} and then adding "
+                        "{b} gives {less * times + b}?"
+                    ),
+                    (
+                        "{name} has a secret number. {name} takes away {a}, multiplies by {times}, adds {b} and gets "
+                        "{less * times + b}. What is the secret number?"
+                    ),
+                    (
+                        "{other} takes {a} away from a number that {name} picks, multiplies by {times}, adds {b} and "
+                        "gets {less * times + b}. Which number did {name} pick?"
+                    ),
+                    (
+                        "From which number does {name} subtract {a}, then multiply by {times} and add {b} to get "
+                        "{less * times + b}?"
+                    ),
                 ),
                 work=(
                     Step("end", "less * times + b", ""),
@@ -221,155 +285,7 @@ FAMILIES = (
             ),
         ),
     ),
-    Family(
-        name="ages",
-        skill="algebra",
-        version=1,
-        idea=(
-            "In 5 years everyone is 5 years older. A person of 12 years will be 12 + 5 = 17 years old.",
-            "To find an age later, add the years. To find an age before, subtract the years.",
-            "If Ann is 10 and Bob is 4 years older, Bob is 10 + 4 = 14. In 6 years Bob will be 14 + 6 = 20.",
-            "Three times as old means to multiply by 3. A child is 9, so the parent is 9 * 3 = 27 years old.",
-        ),
-        variants=(
-            Variant(
-                steps=1,
-                quantities={"age": span(5, 60), "years": span(2, 30)},
-                wordings=(
-                    "{name} is {age} years old. How old will {name} be in {years} years?",
-                    "How old will {name} be in {years} years if {name} is {age} now?",
-                    "{name} is {age} now. {years} years go by. What is the age of {name} then?",
-                    "{name} is {age} years old. {other} is {years} years older. How old is {other}?",
-                    "{name} is {age} today. What will be the age of {name} in {years} years?",
-                    "{years} years ago {name} was {age} years old. How old is {name} now?",
-                ),
-                work=(Step("later", "age + years", "Age: {eq}."),),
-                answer="years + age",
-                distractors=("{third} has {extra} {item2}.",),
-            ),
-            Variant(
-                steps=2,
-                quantities={"age": span(5, 60), "older": span(2, 25), "years": span(2, 20)},
-                wordings=(
-                    "{name} is {age} years old. {other} is {older} years older than {name}. How old will {other} be in "
-                    "{years} years?",
-                    "{other} is {older} years older than {name}, and {name} is {age}. How old will {other} be in {years} years?",
-                    "How old will {other} be in {years} years if {name} is {age} now and {other} is {older} years older?",
-                    "{name} is {age} now, and {other} is {older} years older. {years} years go by. "
-                    "What is the age of {other} then?",
-                    "Today {name} is {age}. {other} was born {older} years before {name}. "
-                    "What will be the age of {other} in {years} years?",
-                ),
-                work=(
-                    Step("now", "age + older", "{other} now: {eq}."),
-                    Step("later", "now + years", "Later: {eq}."),
-                ),
-                answer="years + older + age",
-                distractors=("{third} has {extra} {item2}.",),
-            ),
-            Variant(
-                steps=3,
-                quantities={
-                    "age": span(3, 12, (13, 16)), "times": span(3, 6, (7, 7)), "less": span(2, 20), "years": span(2, 20),
-                },
-                wordings=(
-                    "{name} is {age} years old. {other} is {times} times as old. {third} is {less} years younger than {other}. "
-                    "How old will {third} be in {years} years?",
-                    "{other} is {times} times as old as {name}, who is {age}. {third} is {less} years younger than {other}. "
-                    "What will be the age of {third} in {years} years?",
-                    "How old will {third} be in {years} years if {name} is {age}, {other} is {times} times as old as {name}, and "
-                    "{third} is {less} years younger than {other}?",
-                    "{third} is {less} years younger than {other}. {other} is {times} times as old as {name}. {name} is {age}. "
-                    "How old will {third} be in {years} years?",
-                    "{name} is {age} now. {other} is {times} times as old, and {third} is {less} years younger than {other}. "
-                    "{years} years go by. What is the age of {third} then?",
-                ),
-                work=(
-                    Step("old", "age * times", "{other} now: {eq}."),
-                    Step("now", "old - less", "{third} now: {eq}."),
-                    Step("later", "now + years", "Later: {eq}."),
-                ),
-                answer="times * age + years - less",
-                where="age * times > less + 2",
-            ),
-        ),
-    ),
+    *ages.FAMILIES,
 )
 
-UNSEEN = (
-    Family(
-        name="twice_as_old",
-        skill="algebra",
-        version=1,
-        idea=(
-            "Twice as old means two times the age. If Ann is 9 and Bob is twice as old, Bob is 9 * 2 = 18.",
-            "If the older one is twice as old, the younger one has half the age: 24 / 2 = 12.",
-            "Find the age now first, and then add the years that go by.",
-            "Half of 30 is 30 / 2 = 15. In 4 years a person of 15 will be 15 + 4 = 19.",
-        ),
-        variants=(
-            Variant(
-                steps=1,
-                quantities={"young": span(3, 75)},
-                wordings=(
-                    "The house of {name} is {2 * young} years old. That is twice as old as the house of {other}. "
-                    "How old is the house of {other}?",
-                    "The tree of {name} is twice as old as the tree of {other}. It is {2 * young} years old. "
-                    "How old is the tree of {other}?",
-                    "How old is the farm of {other} if the farm of {name} is {2 * young} years old and twice as old as that of "
-                    "{other}?",
-                    "The boat of {other} is half as old as the boat of {name}, which is {2 * young} years old. "
-                    "What is the age of the boat of {other}?",
-                    "The age of the house of {name} is {2 * young}. It is twice the age of the house of {other}. "
-                    "What is the age of the house of {other}?",
-                ),
-                work=(Step("old", "2 * young", ""), Step("now", "old / 2", "Half: {eq}.")),
-                answer="young",
-                distractors=("{third} has {extra} {item2}.",),
-            ),
-            Variant(
-                steps=2,
-                quantities={"young": span(3, 40), "years": span(2, 20)},
-                wordings=(
-                    "{name} is {2 * young} years old, twice as old as {other}. How old will {other} be in {years} years?",
-                    "{name} is twice as old as {other}. {name} is {2 * young}. How old will {other} be in {years} years?",
-                    "How old will {other} be in {years} years if {name} is {2 * young} now and twice as old as {other}?",
-                    "{other} is half as old as {name}, and {name} is {2 * young}. {years} years go by. "
-                    "What is the age of {other} then?",
-                    "The age of {name} is {2 * young}, twice the age of {other}. "
-                    "What will be the age of {other} in {years} years?",
-                ),
-                work=(
-                    Step("old", "2 * young", ""),
-                    Step("now", "old / 2", "{other} now: {eq}."),
-                    Step("later", "now + years", "Later: {eq}."),
-                ),
-                answer="young + years",
-                distractors=("{third} has {extra} {item2}.",),
-            ),
-            Variant(
-                steps=3,
-                quantities={"young": span(3, 40), "older": span(2, 20), "years": span(2, 20)},
-                wordings=(
-                    "{name} is {2 * young}, twice as old as {other}. {third} is {older} years older than {other}. "
-                    "How old will {third} be in {years} years?",
-                    "{name} is twice as old as {other}. {third} is {older} years older than {other}. {name} is {2 * young}. "
-                    "How old will {third} be in {years} years?",
-                    "How old will {third} be in {years} years if {name} is {2 * young} and twice as old as {other}, and "
-                    "{third} is {older} years older than {other}?",
-                    "{other} is half as old as {name}, who is {2 * young}. {third} is {older} years older than {other}. "
-                    "{years} years go by. What is the age of {third} then?",
-                    "{third} is {older} years older than {other}. {name} is {2 * young}, twice as old as {other}. "
-                    "What will be the age of {third} in {years} years?",
-                ),
-                work=(
-                    Step("old", "2 * young", ""),
-                    Step("half", "old / 2", "{other} now: {eq}."),
-                    Step("now", "half + older", "{third} now: {eq}."),
-                    Step("later", "now + years", "Later: {eq}."),
-                ),
-                answer="young + older + years",
-            ),
-        ),
-    ),
-)
+UNSEEN = ages.UNSEEN

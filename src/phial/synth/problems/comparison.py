@@ -1,16 +1,7 @@
-"""Comparison and ordering: how many more, who has the most, which change is larger, and numbers in order."""
+"""Comparison: how many more, who has the most, which change is larger, and numbers in order."""
 
+from phial.synth.problems import ordering
 from phial.synth.problems.lang import Family, Step, Variant, span
-
-_FOUR_SORTED = (
-    Step("smallest", "min(a, b, c, d)", ""),
-    Step("largest", "max(a, b, c, d)", ""),
-    Step("inner", "max(min(a, b), min(c, d))", ""),
-    Step("outer", "min(max(a, b), max(c, d))", ""),
-    Step("second", "min(inner, outer)", ""),
-    Step("third_number", "max(inner, outer)", "{smallest} < {second} < {third_number} < {largest}."),
-)
-_FOUR_DIFFERENT = "not (a == b or a == c or a == d or b == c or b == d or c == d)"
 
 FAMILIES = (
     Family(
@@ -20,7 +11,10 @@ FAMILIES = (
         idea=(
             "To find how many more, subtract the smaller number from the larger. 30 is 30 - 18 = 12 more than 18.",
             "The difference of two numbers says how far apart they are. 45 and 40 differ by 45 - 40 = 5.",
-            "When each side has two parts, add the parts first and then compare. 12 + 8 = 20 and 9 + 6 = 15, so 20 > 15.",
+            (
+                "When each side has two parts, add the parts first and then compare. 12 + 8 = 20 and 9 + 6 = 15, so 20 "
+                "> 15."
+            ),
             "How many more and how many fewer ask for the same thing: the larger number minus the smaller.",
         ),
         variants=(
@@ -32,8 +26,10 @@ FAMILIES = (
                     "{other} has {fewer} {item} and {name} has {more}. How many fewer {item} does {other} have?",
                     "How many more {item} does {name} have than {other} if {name} has {more} and {other} has {fewer}?",
                     "{name} found {more} {item}, but {other} found only {fewer}. What is the difference?",
-                    "There are {fewer} {item} with {other} and {more} {item} with {name}. "
-                    "How many {item} does {other} need to have as many as {name}?",
+                    (
+                        "There are {fewer} {item} with {other} and {more} {item} with {name}. How many {item} does "
+                        "{other} need to have as many as {name}?"
+                    ),
                     "{name} reads {more} pages and {other} reads {fewer} pages. How many more pages does {name} read?",
                 ),
                 work=(Step("difference", "more - fewer", "Difference: {eq}."),),
@@ -45,16 +41,26 @@ FAMILIES = (
                 steps=2,
                 quantities={"a": span(6, 70), "b": span(6, 70), "c": span(11, 99)},
                 wordings=(
-                    "{name} has {a} red {item} and {b} blue {item}. {other} has {c} {item}. "
-                    "How many more {item} does {name} have than {other}?",
-                    "{other} has {c} {item}. {name} has {a} {item} and then gets {b} more. "
-                    "How many more {item} does {name} have now than {other}?",
-                    "How many fewer {item} does {other} have than {name} if {other} has {c}, and {name} has {a} in one box "
-                    "and {b} in another?",
-                    "{name} found {a} {item} on Monday and {b} on Tuesday. {other} found {c}. "
-                    "How many more {item} did {name} find?",
-                    "{name} reads {a} pages and then {b} pages. {other} reads {c} pages. "
-                    "How many more pages does {name} read?",
+                    (
+                        "{name} has {a} red {item} and {b} blue {item}. {other} has {c} {item}. How many more {item} "
+                        "does {name} have than {other}?"
+                    ),
+                    (
+                        "{other} has {c} {item}. {name} has {a} {item} and then gets {b} more. How many more {item} "
+                        "does {name} have now than {other}?"
+                    ),
+                    (
+                        "How many fewer {item} does {other} have than {name} if {other} has {c}, and {name} has {a} in "
+                        "one box and {b} in another?"
+                    ),
+                    (
+                        "{name} found {a} {item} on Monday and {b} on Tuesday. {other} found {c}. How many more {item} "
+                        "did {name} find?"
+                    ),
+                    (
+                        "{name} reads {a} pages and then {b} pages. {other} reads {c} pages. How many more pages does "
+                        "{name} read?"
+                    ),
                 ),
                 work=(
                     Step("total", "a + b", "Together: {eq}."),
@@ -68,14 +74,26 @@ FAMILIES = (
                 steps=3,
                 quantities={"a": span(6, 60), "b": span(6, 60), "c": span(6, 60), "d": span(6, 60)},
                 wordings=(
-                    "{name} has {a} red and {b} blue {item}. {other} has {c} red and {d} blue {item}. Who has more {item}?",
-                    "{name} found {a} {item} on Monday and {b} on Tuesday. {other} found {c} on Monday and {d} on Tuesday. "
-                    "Who found more {item}?",
-                    "Who reads more if {name} reads {a} pages and then {b} pages, and {other} reads {c} pages and then "
-                    "{d} pages?",
-                    "{name} had {a} {item} and got {b} more. {other} had {c} {item} and got {d} more. Who has more now?",
-                    "In a game, {name} wins {a} points and {b} points. {other} wins {c} points and {d} points. "
-                    "Who has more points?",
+                    (
+                        "{name} has {a} red and {b} blue {item}. {other} has {c} red and {d} blue {item}. Who has more "
+                        "{item}?"
+                    ),
+                    (
+                        "{name} found {a} {item} on Monday and {b} on Tuesday. {other} found {c} on Monday and {d} on "
+                        "Tuesday. Who found more {item}?"
+                    ),
+                    (
+                        "Who reads more if {name} reads {a} pages and then {b} pages, and {other} reads {c} pages and "
+                        "then {d} pages?"
+                    ),
+                    (
+                        "{name} had {a} {item} and got {b} more. {other} had {c} {item} and got {d} more. Who has more "
+                        "now?"
+                    ),
+                    (
+                        "In a game, {name} wins {a} points and {b} points. {other} wins {c} points and {d} points. Who "
+                        "has more points?"
+                    ),
                 ),
                 work=(
                     Step("first", "a + b", "First: {eq}."),
@@ -96,20 +114,34 @@ FAMILIES = (
         idea=(
             "To see who has the most of three, put the numbers in order: 31 > 28 > 19. The first one is the most.",
             "Compare the tens first. If the tens are equal, compare the ones. 47 > 45 > 39.",
-            "If one height is told by another, find it first. 60 and 15 more is 60 + 15 = 75. Then compare: 75 > 70 > 60.",
-            "The tallest has the largest number, and the shortest has the smallest number. Order all of them, then look.",
+            (
+                "If one height is told by another, find it first. 60 and 15 more is 60 + 15 = 75. Then compare: 75 > "
+                "70 > 60."
+            ),
+            (
+                "The tallest has the largest number, and the shortest has the smallest number. Order all of them, then "
+                "look."
+            ),
         ),
         variants=(
             Variant(
                 steps=1,
-                quantities={"a": span(11, 99, (101, 199)), "b": span(11, 99, (101, 199)), "c": span(11, 99, (101, 199))},
+                quantities={
+                    "a": span(11, 99, (101, 199)),
+                    "b": span(11, 99, (101, 199)),
+                    "c": span(11, 99, (101, 199)),
+                },
                 wordings=(
                     "{name} has {a} {item}, {other} has {b} and {third} has {c}. Who has the most {item}?",
                     "{name} jumps {a} cm. {other} jumps {b} cm. {third} jumps {c} cm. Who jumps the farthest?",
-                    "Who has the tallest plant if the plant of {name} is {a} cm tall, that of {other} {b} cm and that of "
-                    "{third} {c} cm?",
-                    "The bag of {name} weighs {a} kg, the bag of {other} {b} kg and the bag of {third} {c} kg. "
-                    "Who has the heaviest bag?",
+                    (
+                        "Who has the tallest plant if the plant of {name} is {a} cm tall, that of {other} {b} cm and "
+                        "that of {third} {c} cm?"
+                    ),
+                    (
+                        "The bag of {name} weighs {a} kg, the bag of {other} {b} kg and the bag of {third} {c} kg. Who "
+                        "has the heaviest bag?"
+                    ),
                     "In a game {name} has {a} points. {other} has {b} points, and {third} has {c}. Who wins the game?",
                 ),
                 work=(
@@ -126,15 +158,26 @@ FAMILIES = (
                 steps=2,
                 quantities={"a": span(11, 80, (81, 150)), "more": span(3, 40), "c": span(20, 120)},
                 wordings=(
-                    "{name} has {a} {item}. {other} has {more} more than {name}. {third} has {c}. Who has the most {item}?",
-                    "{name} jumps {a} cm. {other} jumps {more} cm farther than {name}. {third} jumps {c} cm. "
-                    "Who jumps the farthest?",
-                    "Who has the tallest plant if the plant of {name} is {a} cm tall, that of {other} {more} cm taller, and "
-                    "that of {third} {c} cm?",
-                    "The bag of {name} weighs {a} kg. The bag of {other} is {more} kg heavier. The bag of {third} weighs "
-                    "{c} kg. Who has the heaviest bag?",
-                    "In a game {name} has {a} points, and {other} has {more} more than {name}. {third} has {c} points. "
-                    "Who wins the game?",
+                    (
+                        "{name} has {a} {item}. {other} has {more} more than {name}. {third} has {c}. Who has the most "
+                        "{item}?"
+                    ),
+                    (
+                        "{name} jumps {a} cm. {other} jumps {more} cm farther than {name}. {third} jumps {c} cm. Who "
+                        "jumps the farthest?"
+                    ),
+                    (
+                        "Who has the tallest plant if the plant of {name} is {a} cm tall, that of {other} {more} cm "
+                        "taller, and that of {third} {c} cm?"
+                    ),
+                    (
+                        "The bag of {name} weighs {a} kg. The bag of {other} is {more} kg heavier. The bag of {third} "
+                        "weighs {c} kg. Who has the heaviest bag?"
+                    ),
+                    (
+                        "In a game {name} has {a} points, and {other} has {more} more than {name}. {third} has {c} "
+                        "points. Who wins the game?"
+                    ),
                 ),
                 work=(
                     Step("b", "a + more", "Second: {eq}."),
@@ -151,16 +194,26 @@ FAMILIES = (
                 steps=3,
                 quantities={"a": span(20, 90, (91, 150)), "more": span(3, 50), "less": span(3, 60)},
                 wordings=(
-                    "{name} has {a} {item}. {other} has {more} more than {name}. {third} has {less} fewer than {other}. "
-                    "Who has the fewest {item}?",
-                    "{name} jumps {a} cm. {other} jumps {more} cm more than {name}. {third} jumps {less} cm less than {other}. "
-                    "Who has the shortest jump?",
-                    "The plant of {name} is {a} cm tall. That of {other} is {more} cm taller. That of {third} is {less} cm "
-                    "shorter than that of {other}. Who has the shortest plant?",
-                    "The bag of {name} weighs {a} kg. The bag of {other} is {more} kg heavier. The bag of {third} is {less} kg "
-                    "lighter than that of {other}. Who has the lightest bag?",
-                    "{other} has {more} points more than {name}, and {third} has {less} points less than {other}. "
-                    "{name} has {a} points. Who has the fewest points?",
+                    (
+                        "{name} has {a} {item}. {other} has {more} more than {name}. {third} has {less} fewer than "
+                        "{other}. Who has the fewest {item}?"
+                    ),
+                    (
+                        "{name} jumps {a} cm. {other} jumps {more} cm more than {name}. {third} jumps {less} cm less "
+                        "than {other}. Who has the shortest jump?"
+                    ),
+                    (
+                        "The plant of {name} is {a} cm tall. That of {other} is {more} cm taller. That of {third} is "
+                        "{less} cm shorter than that of {other}. Who has the shortest plant?"
+                    ),
+                    (
+                        "The bag of {name} weighs {a} kg. The bag of {other} is {more} kg heavier. The bag of {third} "
+                        "is {less} kg lighter than that of {other}. Who has the lightest bag?"
+                    ),
+                    (
+                        "{other} has {more} points more than {name}, and {third} has {less} points fewer than {other}. "
+                        "{name} has {a} points. Who has the fewest points?"
+                    ),
                 ),
                 work=(
                     Step("b", "a + more", "Second: {eq}."),
@@ -180,8 +233,14 @@ FAMILIES = (
         skill="comparison",
         version=1,
         idea=(
-            "A change is the new number minus the old number. A plant that grows from 20 cm to 35 cm grows 35 - 20 = 15 cm.",
-            "To compare two changes, find each change first, and then subtract. Changes of 12 and 9 differ by 12 - 9 = 3.",
+            (
+                "A change is the new number minus the old number. A plant that grows from 20 cm to 35 cm grows 35 - 20 "
+                "= 15 cm."
+            ),
+            (
+                "To compare two changes, find each change first, and then subtract. Changes of 12 and 9 differ by 12 - "
+                "9 = 3."
+            ),
             "If one goes from 10 to 30 and another from 40 to 45, the first changes by 20 and the second by only 5.",
             "The one with the larger number does not always change more. Look at the end minus the start.",
         ),
@@ -190,13 +249,23 @@ FAMILIES = (
                 steps=1,
                 quantities={"start": span(11, 90), "gain": span(5, 60)},
                 wordings=(
-                    "{name} had {start} {item} in May and has {start + gain} now. How many more {item} does {name} have now?",
-                    "The plant of {name} was {start} cm tall. Now it is {start + gain} cm tall. How many cm did it grow?",
+                    (
+                        "{name} had {start} {item} in May and has {start + gain} now. How many more {item} does {name} "
+                        "have now?"
+                    ),
+                    (
+                        "The plant of {name} was {start} cm tall. Now it is {start + gain} cm tall. How many cm did it "
+                        "grow?"
+                    ),
                     "How many points did {name} win if the score of {name} went from {start} to {start + gain}?",
-                    "{name} starts the day with {start} {item} and ends it with {start + gain}. "
-                    "By how many {item} did the number change?",
-                    "There were {start} {animal} at the farm of {name}. Now there are {start + gain}. "
-                    "How many more {animal} is that?",
+                    (
+                        "{name} starts the day with {start} {item} and ends it with {start + gain}. By how many {item} "
+                        "did the number change?"
+                    ),
+                    (
+                        "There were {start} {animal} at the farm of {name}. Now there are {start + gain}. How many "
+                        "more {animal} is that?"
+                    ),
                 ),
                 work=(Step("end", "start + gain", ""), Step("change", "end - start", "Change: {eq}.")),
                 answer="gain",
@@ -206,16 +275,26 @@ FAMILIES = (
                 steps=2,
                 quantities={"start": span(11, 90), "gain": span(6, 70), "gain2": span(2, 60)},
                 wordings=(
-                    "{name} had {start} {item} and has {start + gain} now. {other} got {gain2} new {item}. "
-                    "How many more new {item} did {name} get than {other}?",
-                    "The plant of {name} was {start} cm tall and is {start + gain} cm tall now. The plant of {other} grew "
-                    "{gain2} cm. How many cm more did the plant of {name} grow?",
-                    "How many points more did {name} win than {other} if the score of {name} went from {start} to "
-                    "{start + gain} and {other} won {gain2} points?",
-                    "{other} wins {gain2} {item}. {name} goes from {start} {item} to {start + gain}. "
-                    "How much larger is the change of {name}?",
-                    "There were {start} {animal} at the farm of {name}, and now there are {start + gain}. {other} got {gain2} "
-                    "more {animal}. How many more new {animal} did {name} get than {other}?",
+                    (
+                        "{name} had {start} {item} and has {start + gain} now. {other} got {gain2} new {item}. How "
+                        "many more new {item} did {name} get than {other}?"
+                    ),
+                    (
+                        "The plant of {name} was {start} cm tall and is {start + gain} cm tall now. The plant of "
+                        "{other} grew {gain2} cm. How many cm more did the plant of {name} grow?"
+                    ),
+                    (
+                        "How many points more did {name} win than {other} if the score of {name} went from {start} to "
+                        "{start + gain} and {other} won {gain2} points?"
+                    ),
+                    (
+                        "{other} wins {gain2} {item}. {name} goes from {start} {item} to {start + gain}. How much "
+                        "larger is the change of {name}?"
+                    ),
+                    (
+                        "There were {start} {animal} at the farm of {name}, and now there are {start + gain}. {other} "
+                        "got {gain2} more {animal}. How many more new {animal} did {name} get than {other}?"
+                    ),
                 ),
                 work=(
                     Step("end", "start + gain", ""),
@@ -229,19 +308,32 @@ FAMILIES = (
             Variant(
                 steps=3,
                 quantities={
-                    "start": span(11, 80), "gain": span(6, 70), "start2": span(11, 80), "gain2": span(2, 60),
+                    "start": span(11, 80),
+                    "gain": span(6, 70),
+                    "start2": span(11, 80),
+                    "gain2": span(2, 60),
                 },
                 wordings=(
-                    "{name} had {start} {item} and has {start + gain} now. {other} had {start2} and has {start2 + gain2} now. "
-                    "How many more new {item} did {name} get than {other}?",
-                    "The plant of {name} grew from {start} cm to {start + gain} cm. The plant of {other} grew from {start2} cm "
-                    "to {start2 + gain2} cm. How many cm more did the plant of {name} grow?",
-                    "How many points more did {name} win than {other} if the score of {name} went from {start} to "
-                    "{start + gain} and that of {other} from {start2} to {start2 + gain2}?",
-                    "{name} goes from {start} {item} to {start + gain}. {other} goes from {start2} {item} to "
-                    "{start2 + gain2}. How much larger is the change of {name}?",
-                    "The farm of {name} had {start} {animal} and has {start + gain} now. The farm of {other} had {start2} and "
-                    "has {start2 + gain2} now. How many more new {animal} did {name} get than {other}?",
+                    (
+                        "{name} had {start} {item} and has {start + gain} now. {other} had {start2} and has "
+                        "{start2 + gain2} now. How many more new {item} did {name} get than {other}?"
+                    ),
+                    (
+                        "The plant of {name} grew from {start} cm to {start + gain} cm. The plant of {other} grew from "
+                        "{start2} cm to {start2 + gain2} cm. How many cm more did the plant of {name} grow?"
+                    ),
+                    (
+                        "How many points more did {name} win than {other} if the score of {name} went from {start} to "
+                        "{start + gain} and that of {other} from {start2} to {start2 + gain2}?"
+                    ),
+                    (
+                        "{name} goes from {start} {item} to {start + gain}. {other} goes from {start2} {item} to "
+                        "{start2 + gain2}. How much larger is the change of {name}?"
+                    ),
+                    (
+                        "The farm of {name} had {start} {animal} and has {start + gain} now. The farm of {other} had "
+                        "{start2} and has {start2 + gain2} now. How many more new {animal} did {name} get than {other}?"
+                    ),
                 ),
                 work=(
                     Step("end", "start + gain", ""),
@@ -256,76 +348,5 @@ FAMILIES = (
             ),
         ),
     ),
-    Family(
-        name="order_numbers",
-        skill="ordering",
-        version=1,
-        idea=(
-            "To sort numbers, write the smallest first, then the next one, and the largest last: 12 < 25 < 31.",
-            "In a sorted list, each number is less than the next one. In 7 < 19 < 40, number 2 is 19.",
-            "Sort before you look. The smallest is at the front and the largest at the end. In 14 < 20 < 33 < 50 they differ "
-            "by 50 - 14 = 36.",
-            "With four numbers in order, the middle is half of the sum of the two in the middle. "
-            "For 3 < 10 < 16 < 20: 10 + 16 = 26, and 26 / 2 = 13.",
-        ),
-        variants=(
-            Variant(
-                steps=1,
-                quantities={"a": span(3, 99), "b": span(3, 99), "c": span(3, 99), "rank": span(1, 3, (1, 3))},
-                wordings=(
-                    "{name} sorts the numbers {a}, {b} and {c} from smallest to largest. Which number is number {rank}?",
-                    "Put {a}, {b} and {c} in order, smallest first. What is number {rank} in the list?",
-                    "{name} writes {a}, {b} and {c} on cards and puts the smallest first. Which number is on card {rank}?",
-                    "Three boxes hold {a}, {b} and {c} {item}. {name} puts them in a row with the smallest number first. "
-                    "How many {item} are in box {rank} of the row?",
-                    "What is number {rank} when {name} puts {a}, {b} and {c} in order from smallest to largest?",
-                ),
-                work=(
-                    Step("low", "min(a, b, c)", ""),
-                    Step("high", "max(a, b, c)", ""),
-                    Step("middle", "a + b + c - low - high", "{low} < {middle} < {high}."),
-                    Step("pick", "low if rank == 1 else middle if rank == 2 else high", ""),
-                ),
-                answer="min(a, b, c) if rank == 1 else max(a, b, c) if rank == 3 else "
-                "max(min(a, b), min(max(a, b), c))",
-                where="not (a == b or a == c or b == c)",
-            ),
-            Variant(
-                steps=2,
-                quantities={"a": span(3, 99), "b": span(3, 99), "c": span(3, 99), "d": span(3, 99)},
-                wordings=(
-                    "{name} sorts {a}, {b}, {c} and {d}. How much more is the largest number than the smallest?",
-                    "Four boxes hold {a}, {b}, {c} and {d} {item}. What is the difference between the largest and the "
-                    "smallest number of {item}?",
-                    "What is the largest of {a}, {b}, {c} and {d} minus the smallest?",
-                    "{name} puts {a}, {b}, {c} and {d} in order and subtracts the first number from the last. "
-                    "What does {name} get?",
-                    "In four games {name} has {a}, {b}, {c} and {d} points. How many points are between the best and the "
-                    "worst game?",
-                ),
-                work=(*_FOUR_SORTED, Step("difference", "largest - smallest", "Difference: {eq}.")),
-                answer="max(a, b, c, d) - min(a, b, c, d)",
-                where=_FOUR_DIFFERENT,
-            ),
-            Variant(
-                steps=3,
-                quantities={"a": span(3, 60), "b": span(3, 60), "c": span(3, 60), "d": span(3, 60)},
-                wordings=(
-                    "{name} sorts {a}, {b}, {c} and {d}. What is half of the sum of the two numbers in the middle?",
-                    "Find the median of {a}, {b}, {c} and {d}.",
-                    "Four boxes hold {a}, {b}, {c} and {d} {item}. What is the median number of {item}?",
-                    "{name} puts {a}, {b}, {c} and {d} in order, adds the two middle numbers and divides by 2. "
-                    "What does {name} get?",
-                    "In four games {name} has {a}, {b}, {c} and {d} points. What is the median of the points?",
-                ),
-                work=(
-                    *_FOUR_SORTED,
-                    Step("middle", "second + third_number", "Middle two: {eq}."),
-                    Step("median", "middle / 2", "Half: {eq}."),
-                ),
-                answer="(a + b + c + d - max(a, b, c, d) - min(a, b, c, d)) / 2",
-                where=f"{_FOUR_DIFFERENT} and (a + b + c + d - max(a, b, c, d) - min(a, b, c, d)) % 2 == 0",
-            ),
-        ),
-    ),
+    *ordering.FAMILIES,
 )

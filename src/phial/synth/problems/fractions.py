@@ -1,12 +1,8 @@
-"""Fractions: a part of a number, sums of parts of one whole, what is left of it, and which part is larger."""
+"""Fractions: a part of a number, which part is larger, and sums of parts of one whole."""
 
+from phial.synth.problems.fraction_sums import FAMILIES as SUMS
+from phial.synth.problems.fraction_sums import in_lowest_terms
 from phial.synth.problems.lang import Family, Step, Variant, span
-
-
-def _in_lowest_terms(top: str, bottom: str) -> str:
-    """Returns the condition that two expressions, top < bottom <= 30, have no common factor."""
-    return " and ".join(f"({top}) % {prime} + ({bottom}) % {prime} > 0" for prime in (2, 3, 5, 7, 11, 13))
-
 
 FAMILIES = (
     Family(
@@ -14,12 +10,22 @@ FAMILIES = (
         skill="fractions",
         version=1,
         idea=(
-            "To find 1/4 of a number, divide it by 4. 1/4 of 20 is 20 / 4 = 5. For 3/4, take three such parts: 5 * 3 = 15.",
-            "The bottom of a fraction says how many equal parts there are. The top says how many parts to take. "
-            "2/3 of 12: 12 / 3 = 4 and 4 * 2 = 8.",
-            "A fraction of a number is found in two steps. Divide by the bottom, then multiply by the top. "
-            "2/5 of 30: 30 / 5 = 6, and 6 * 2 = 12.",
-            "One half of 18 is 18 / 2 = 9, because two equal parts make the whole. What is not taken is left: 18 - 9 = 9.",
+            (
+                "To find 1/4 of a number, divide it by 4. 1/4 of 20 is 20 / 4 = 5. For 3/4, take three such parts: 5 * "
+                "3 = 15."
+            ),
+            (
+                "The bottom of a fraction says how many equal parts there are. The top says how many parts to take. "
+                "2/3 of 12: 12 / 3 = 4 and 4 * 2 = 8."
+            ),
+            (
+                "A fraction of a number is found in two steps. Divide by the bottom, then multiply by the top. 2/5 of "
+                "30: 30 / 5 = 6, and 6 * 2 = 12."
+            ),
+            (
+                "One half of 18 is 18 / 2 = 9, because two equal parts make the whole. What is not taken is left: 18 - "
+                "9 = 9."
+            ),
         ),
         variants=(
             Variant(
@@ -27,11 +33,15 @@ FAMILIES = (
                 quantities={"parts": span(2, 10, (11, 12)), "share": span(2, 40, (41, 60))},
                 wordings=(
                     "{name} has {parts * share} {item}. 1/{parts} of them are red. How many {item} are red?",
-                    "{name} picks {parts * share} {food} and gives 1/{parts} of them to {other}. "
-                    "How many {food} does {other} get?",
+                    (
+                        "{name} buys {parts * share} {food} and gives 1/{parts} of them to {other}. How many {food} "
+                        "does {other} get?"
+                    ),
                     "What is 1/{parts} of {parts * share} {item}?",
-                    "There are {parts * share} {item} in a box. {name} takes 1/{parts} of the {item}. "
-                    "How many {item} does {name} take?",
+                    (
+                        "There are {parts * share} {item} in a box. {name} takes 1/{parts} of the {item}. How many "
+                        "{item} does {name} take?"
+                    ),
                     "How many {item} does {name} paint if {name} paints 1/{parts} of {parts * share} {item}?",
                     "A book has {parts * share} pages. {name} reads 1/{parts} of the book. How many pages is that?",
                 ),
@@ -42,16 +52,27 @@ FAMILIES = (
             ),
             Variant(
                 steps=2,
-                quantities={"top": span(2, 9, (2, 11)), "bottom": span(3, 10, (11, 12)), "share": span(2, 12, (13, 20))},
+                quantities={
+                    "top": span(2, 9, (2, 11)),
+                    "bottom": span(3, 10, (11, 12)),
+                    "share": span(2, 12, (13, 20)),
+                },
                 wordings=(
                     "{name} has {bottom * share} {item}. {top}/{bottom} of them are red. How many {item} are red?",
                     "What is {top}/{bottom} of {bottom * share} {item}?",
-                    "{name} bakes {bottom * share} {food} and sells {top}/{bottom} of them. "
-                    "How many {food} does {name} sell?",
-                    "There are {bottom * share} {item} in a box. {name} takes {top}/{bottom} of the {item}. "
-                    "How many {item} does {name} take?",
+                    (
+                        "{name} brings {bottom * share} {food} to the market and sells {top}/{bottom} of them. How "
+                        "many {food} does {name} sell?"
+                    ),
+                    (
+                        "There are {bottom * share} {item} in a box. {name} takes {top}/{bottom} of the {item}. How "
+                        "many {item} does {name} take?"
+                    ),
                     "How many {item} does {name} paint if {name} paints {top}/{bottom} of {bottom * share} {item}?",
-                    "A book has {bottom * share} pages. {name} reads {top}/{bottom} of the book. How many pages is that?",
+                    (
+                        "A book has {bottom * share} pages. {name} reads {top}/{bottom} of the book. How many pages is "
+                        "that?"
+                    ),
                 ),
                 work=(
                     Step("total", "bottom * share", ""),
@@ -59,20 +80,33 @@ FAMILIES = (
                     Step("part", "one * top", "{top}/{bottom}: {eq}."),
                 ),
                 answer="share * top",
-                where=f"top < bottom and {_in_lowest_terms('top', 'bottom')}",
+                where=f"top < bottom and {in_lowest_terms('top', 'bottom')}",
                 distractors=("{third} has {extra} {item2}.", "It is {extra} degrees outside."),
             ),
             Variant(
                 steps=3,
-                quantities={"top": span(2, 9, (2, 11)), "bottom": span(3, 10, (11, 12)), "share": span(2, 12, (13, 16))},
+                quantities={
+                    "top": span(2, 9, (2, 11)),
+                    "bottom": span(3, 10, (11, 12)),
+                    "share": span(2, 12, (13, 16)),
+                },
                 wordings=(
-                    "{name} has {bottom * share} {item} and gives {top}/{bottom} of them to {other}. "
-                    "How many {item} does {name} have left?",
-                    "{name} bakes {bottom * share} {food}. {name} sells {top}/{bottom} of them. How many {food} are left?",
-                    "There are {bottom * share} {item} in a box. {top}/{bottom} of the {item} are red. "
-                    "The others are blue. {name} takes all the blue {item}. How many {item} does {name} take?",
-                    "A book has {bottom * share} pages. {name} has read {top}/{bottom} of it. "
-                    "How many pages are still to read?",
+                    (
+                        "{name} has {bottom * share} {item} and gives {top}/{bottom} of them to {other}. How many "
+                        "{item} does {name} have left?"
+                    ),
+                    (
+                        "{name} brings {bottom * share} {food} to the market. {name} sells {top}/{bottom} of them. How "
+                        "many {food} are left?"
+                    ),
+                    (
+                        "There are {bottom * share} {item} in a box. {top}/{bottom} of the {item} are red. The others "
+                        "are blue. {name} takes all the blue {item}. How many {item} does {name} take?"
+                    ),
+                    (
+                        "A book has {bottom * share} pages. {name} has read {top}/{bottom} of it. How many pages are "
+                        "still to read?"
+                    ),
                     "How many {item} remain if {name} has {bottom * share} {item} and loses {top}/{bottom} of them?",
                 ),
                 work=(
@@ -82,166 +116,8 @@ FAMILIES = (
                     Step("left", "total - part", "Left: {eq}."),
                 ),
                 answer="share * (bottom - top)",
-                where=f"top < bottom and bottom * share - top * share > 1 and {_in_lowest_terms('top', 'bottom')}",
+                where=f"top < bottom and bottom * share - top * share > 1 and {in_lowest_terms('top', 'bottom')}",
                 distractors=("{third} has {extra} {item2}.", "It is {extra} degrees outside."),
-            ),
-        ),
-    ),
-    Family(
-        name="fraction_sum",
-        skill="fractions",
-        version=1,
-        idea=(
-            "Fractions with the same bottom are easy to add. Add the tops and keep the bottom: 2/7 + 3/7 = 5/7.",
-            "Fifths and fifths make fifths. One fifth and two fifths are three fifths: 1/5 + 2/5 = 3/5.",
-            "When the bottoms are equal, only the tops are added. 1/9 + 4/9 = 5/9. The bottom stays 9.",
-            "The bottom of a fraction is the kind of piece, and the top counts the pieces. "
-            "So 2/11 + 6/11 = 8/11: the pieces are still elevenths.",
-        ),
-        variants=(
-            Variant(
-                steps=1,
-                quantities={"a": span(1, 13), "b": span(1, 13), "n": span(3, 15, (16, 30))},
-                wordings=(
-                    "{name} eats {a}/{n} of a cake and {other} eats {b}/{n} of it. "
-                    "What fraction of the cake do they eat together?",
-                    "What is {a}/{n} + {b}/{n}?",
-                    "{name} paints {a}/{n} of a wall. Then {other} paints {b}/{n} of the wall. "
-                    "What fraction of the wall is painted?",
-                    "{name} reads {a}/{n} of a book on Monday and {b}/{n} on Tuesday. "
-                    "What fraction of the book is that in all?",
-                    "A jug is {a}/{n} full. {name} pours in water for another {b}/{n} of the jug. "
-                    "What fraction of the jug is full now?",
-                    "Which fraction is the sum of {a}/{n} and {b}/{n}?",
-                ),
-                work=(Step("total", "a/n + b/n", "Together: {eq}."),),
-                answer="(a + b) / n",
-                where=f"a + b < n and {_in_lowest_terms('a + b', 'n')}",
-                distractors=("{third} is {extra} years old.",),
-            ),
-            Variant(
-                steps=2,
-                quantities={"a": span(1, 9), "b": span(1, 9), "c": span(1, 9), "n": span(5, 15, (16, 30))},
-                wordings=(
-                    "{name} eats {a}/{n} of a cake, {other} eats {b}/{n} and {third} eats {c}/{n}. "
-                    "What fraction of the cake do they eat together?",
-                    "What is {a}/{n} + {b}/{n} + {c}/{n}?",
-                    "{name} paints {a}/{n} of a wall in the morning, {b}/{n} after lunch and {c}/{n} at night. "
-                    "What fraction of the wall is painted?",
-                    "{name} reads {a}/{n} of a book on Monday, {b}/{n} on Tuesday and {c}/{n} on Friday. "
-                    "What fraction of the book is that in all?",
-                    "Three friends walk a path in parts. {name} walks {a}/{n} of it, {other} {b}/{n} and {third} {c}/{n}. "
-                    "What fraction of the path do they walk in total?",
-                ),
-                work=(
-                    Step("pair", "a + b", "First two: {a}/{n} + {b}/{n} = {pair}/{n}."),
-                    Step("all", "pair + c", "Together: {pair}/{n} + {c}/{n} = {all}/{n}."),
-                    Step("total", "all / n", ""),
-                ),
-                answer="(c + b + a) / n",
-                where=f"a + b + c < n and {_in_lowest_terms('a + b + c', 'n')}",
-                distractors=("There are {extra} {animal} nearby.",),
-            ),
-            Variant(
-                steps=3,
-                quantities={"a": span(1, 5), "b": span(1, 5), "c": span(1, 7), "n": span(7, 20, (21, 30))},
-                wordings=(
-                    "{name} eats {a}/{n} of a cake. {other} eats {b}/{n} more than {name}. {third} eats {c}/{n}. "
-                    "What fraction of the cake do they eat together?",
-                    "{name} paints {a}/{n} of a wall, and {other} paints {b}/{n} more than that. {third} paints {c}/{n}. "
-                    "What fraction of the wall is painted?",
-                    "{name} reads {a}/{n} of a book on Monday. On Tuesday {name} reads {b}/{n} more than on Monday. "
-                    "On Friday {name} reads {c}/{n}. What fraction of the book is that in all?",
-                    "{other} walks {b}/{n} of a path more than {name}. {name} walks {a}/{n} of it. {third} walks {c}/{n}. "
-                    "What fraction of the path is that together?",
-                    "What fraction of a field is planted if {name} plants {a}/{n}, {other} plants {b}/{n} more than {name}, "
-                    "and {third} plants {c}/{n}?",
-                ),
-                work=(
-                    Step("second", "a + b", "Second: {a}/{n} + {b}/{n} = {second}/{n}."),
-                    Step("pair", "a + second", "First two: {a}/{n} + {second}/{n} = {pair}/{n}."),
-                    Step("all", "pair + c", "Together: {pair}/{n} + {c}/{n} = {all}/{n}."),
-                    Step("total", "all / n", ""),
-                ),
-                answer="(2 * a + b + c) / n",
-                where=f"2 * a + b + c < n and {_in_lowest_terms('2 * a + b + c', 'n')}",
-            ),
-        ),
-    ),
-    Family(
-        name="fraction_left",
-        skill="fractions",
-        version=1,
-        idea=(
-            "A whole cake is 4/4, or 7/7, or 9/9. If 2/9 of it is eaten, 9/9 - 2/9 = 7/9 is left.",
-            "To find what is left of one whole, write the whole with the same bottom and subtract: 5/5 - 3/5 = 2/5.",
-            "One whole has all of its parts. Of 8 parts, take away 3: 8/8 - 3/8 = 5/8.",
-            "If several parts are taken, add them first. 1/7 + 3/7 = 4/7 is taken, so 7/7 - 4/7 = 3/7 is left.",
-        ),
-        variants=(
-            Variant(
-                steps=1,
-                quantities={"a": span(1, 23), "n": span(3, 24, (25, 30))},
-                wordings=(
-                    "{name} eats {a}/{n} of a cake. What fraction of the cake is left?",
-                    "{name} has painted {a}/{n} of a wall. What fraction of the wall is still to paint?",
-                    "What fraction of a book is left to read if {name} has read {a}/{n} of it?",
-                    "{a}/{n} of the {item} in a box belong to {name}. The others belong to {other}. "
-                    "What fraction of the {item} belong to {other}?",
-                    "{name} walks {a}/{n} of the way to the {place}. What fraction of the way is left?",
-                    "A tank is full. {name} uses {a}/{n} of the water. What fraction of the water remains?",
-                ),
-                work=(Step("rest", "n - a", "Left: {n}/{n} - {a}/{n} = {rest}/{n}."), Step("left", "rest / n", "")),
-                answer="1 - a / n",
-                where=f"a < n and {_in_lowest_terms('a', 'n')}",
-                distractors=("{third} is {extra} years old.", "It is {extra} degrees outside."),
-            ),
-            Variant(
-                steps=2,
-                quantities={"a": span(1, 13), "b": span(1, 13), "n": span(4, 20, (21, 30))},
-                wordings=(
-                    "{name} eats {a}/{n} of a cake and {other} eats {b}/{n}. What fraction of the cake is left?",
-                    "{name} paints {a}/{n} of a wall. Then {other} paints {b}/{n} of the wall. "
-                    "What fraction of the wall is still to paint?",
-                    "What fraction of a book is left if {name} reads {a}/{n} on Monday and {b}/{n} on Tuesday?",
-                    "A tank is full. {name} uses {a}/{n} of the water, and {other} uses {b}/{n} of it. "
-                    "What fraction of the water remains?",
-                    "{name} walks {a}/{n} of the way to the {place} and runs {b}/{n} of it. "
-                    "What fraction of the way is left?",
-                ),
-                work=(
-                    Step("pair", "a + b", "Together: {a}/{n} + {b}/{n} = {pair}/{n}."),
-                    Step("rest", "n - pair", "Left: {n}/{n} - {pair}/{n} = {rest}/{n}."),
-                    Step("left", "rest / n", ""),
-                ),
-                answer="1 - (a + b) / n",
-                where=f"a + b < n and {_in_lowest_terms('a + b', 'n')}",
-                distractors=("{third} is {extra} years old.", "It is {extra} degrees outside."),
-            ),
-            Variant(
-                steps=3,
-                quantities={"a": span(1, 9), "b": span(1, 9), "c": span(1, 9), "n": span(6, 20, (21, 30))},
-                wordings=(
-                    "{name} eats {a}/{n} of a cake, {other} eats {b}/{n} and {third} eats {c}/{n}. "
-                    "What fraction of the cake is left?",
-                    "{name} paints {a}/{n} of a wall, {other} paints {b}/{n} and {third} paints {c}/{n}. "
-                    "What fraction of the wall is still to paint?",
-                    "What fraction of a book is left if {name} reads {a}/{n} on Monday, {b}/{n} on Tuesday and "
-                    "{c}/{n} on Friday?",
-                    "A tank is full. {name} uses {a}/{n} of the water, {other} uses {b}/{n} and {third} uses {c}/{n}. "
-                    "What fraction of the water remains?",
-                    "On the way to the {place}, {name} walks {a}/{n}, runs {b}/{n} and rides {c}/{n}. "
-                    "What fraction of the way is left?",
-                ),
-                work=(
-                    Step("pair", "a + b", "First two: {a}/{n} + {b}/{n} = {pair}/{n}."),
-                    Step("all", "pair + c", "Together: {pair}/{n} + {c}/{n} = {all}/{n}."),
-                    Step("rest", "n - all", "Left: {n}/{n} - {all}/{n} = {rest}/{n}."),
-                    Step("left", "rest / n", ""),
-                ),
-                answer="1 - (a + b + c) / n",
-                where=f"a + b + c < n and {_in_lowest_terms('a + b + c', 'n')}",
-                distractors=("It is {extra} degrees outside.",),
             ),
         ),
     ),
@@ -251,7 +127,10 @@ FAMILIES = (
         version=1,
         idea=(
             "With the same bottom, the larger top is the larger fraction: 5/8 > 3/8.",
-            "A fraction is more than one half when twice its top is more than its bottom. For 4/7: 4 * 2 = 8, and 8 > 7.",
+            (
+                "A fraction is more than one half when twice its top is more than its bottom. For 4/7: 4 * 2 = 8, and "
+                "8 > 7."
+            ),
             "To compare 2/3 and 5/9, write 2/3 in ninths. 9 / 3 = 3 and 2 * 3 = 6, so 2/3 is 6/9, and 6/9 > 5/9.",
             "Give two fractions the same bottom first, and then compare the tops. 1/2 is 3/6, and 3/6 < 5/6.",
         ),
@@ -263,10 +142,14 @@ FAMILIES = (
                     "{name} eats {a}/{n} of a cake and {other} eats {b}/{n}. Who eats more?",
                     "{name} has read {a}/{n} of a book. {other} has read {b}/{n} of the same book. Who has read more?",
                     "Who paints more of the wall if {name} paints {a}/{n} of it and {other} paints {b}/{n}?",
-                    "On the way to the {place}, {name} has walked {a}/{n} and {other} has walked {b}/{n}. "
-                    "Who has walked more?",
-                    "{name} fills {a}/{n} of a jug. {other} fills {b}/{n} of a jug of the same size. "
-                    "Who has the fuller jug?",
+                    (
+                        "On the way to the {place}, {name} has walked {a}/{n} and {other} has walked {b}/{n}. Who has "
+                        "walked more?"
+                    ),
+                    (
+                        "{name} fills {a}/{n} of a jug. {other} fills {b}/{n} of a jug of the same size. Who has the "
+                        "fuller jug?"
+                    ),
                 ),
                 work=(
                     Step("sign", "'>' if a > b else '<'", "{a}/{n} {sign} {b}/{n}."),
@@ -283,10 +166,15 @@ FAMILIES = (
                     "{name} eats {top}/{bottom} of a cake. Is that more than 1/2 of the cake? Answer yes or no.",
                     "{name} has read {top}/{bottom} of a book. Has {name} read more than 1/2 of it? Answer yes or no.",
                     "Is {top}/{bottom} more than 1/2? Answer yes or no.",
-                    "{name} has walked {top}/{bottom} of the way to the {place}. Is {name} past the middle of the way? "
-                    "Answer yes or no.",
+                    (
+                        "{name} has walked {top}/{bottom} of the way to the {place}. Is {name} past the middle of the "
+                        "way? Answer yes or no."
+                    ),
                     "Answer yes or no. If {name} paints {top}/{bottom} of a wall, is more than 1/2 of it painted?",
-                    "A tank is {top}/{bottom} full. {name} says it is more than 1/2 full. Is that right? Answer yes or no.",
+                    (
+                        "A tank is {top}/{bottom} full. {name} says it is more than 1/2 full. Is that right? Answer "
+                        "yes or no."
+                    ),
                 ),
                 work=(
                     Step("twice", "top * 2", "Twice the top: {eq}."),
@@ -299,20 +187,32 @@ FAMILIES = (
             Variant(
                 steps=3,
                 quantities={
-                    "a": span(1, 9, (2, 12)), "small": span(2, 10, (11, 13)), "times": span(2, 5, (6, 6)),
+                    "a": span(1, 9, (2, 12)),
+                    "small": span(2, 10, (11, 13)),
+                    "times": span(2, 5, (6, 6)),
                     "b": span(1, 29, (1, 60)),
                 },
                 wordings=(
-                    "{name} eats {a}/{small} of a cake and {other} eats {b}/{small * times} of a cake of the same size. "
-                    "Who eats more?",
-                    "{name} has read {a}/{small} of a book. {other} has read {b}/{small * times} of the same book. "
-                    "Who has read more?",
-                    "Who paints more if {name} paints {a}/{small} of a wall and {other} paints {b}/{small * times} of "
-                    "a wall of the same size?",
-                    "On the way to the {place}, {name} has walked {a}/{small} and {other} has walked {b}/{small * times}. "
-                    "Who has walked more?",
-                    "{name} fills {a}/{small} of a jug. {other} fills {b}/{small * times} of a jug of the same size. "
-                    "Who has the fuller jug?",
+                    (
+                        "{name} eats {a}/{small} of a cake and {other} eats {b}/{small * times} of a cake of the same "
+                        "size. Who eats more?"
+                    ),
+                    (
+                        "{name} has read {a}/{small} of a book. {other} has read {b}/{small * times} of the same book. "
+                        "Who has read more?"
+                    ),
+                    (
+                        "Who paints more if {name} paints {a}/{small} of a wall and {other} paints {b}/{small * times} "
+                        "of a wall of the same size?"
+                    ),
+                    (
+                        "On the way to the {place}, {name} has walked {a}/{small} and {other} has walked "
+                        "{b}/{small * times}. Who has walked more?"
+                    ),
+                    (
+                        "{name} fills {a}/{small} of a jug. {other} fills {b}/{small * times} of a jug of the same "
+                        "size. Who has the fuller jug?"
+                    ),
                 ),
                 work=(
                     Step("large", "small * times", ""),
@@ -323,9 +223,10 @@ FAMILIES = (
                 ),
                 answer="'{name}' if a / small > b / (small * times) else '{other}'",
                 where="a < small and b < small * times and abs(a * times - b) > 0 and abs(a * times - b) <= 9 "
-                f"and small * times <= 60 and {_in_lowest_terms('b', 'small * times')}",
+                f"and small * times <= 60 and {in_lowest_terms('b', 'small * times')}",
                 distractors=("{third} is {extra} years old.",),
             ),
         ),
     ),
+    *SUMS,
 )

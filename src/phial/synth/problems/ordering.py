@@ -1,0 +1,108 @@
+"""Ordering: numbers from smallest to largest, and what the order tells."""
+
+from phial.synth.problems.lang import Family, Step, Variant, span
+
+_FOUR_SORTED = (
+    Step("smallest", "min(a, b, c, d)", ""),
+    Step("largest", "max(a, b, c, d)", ""),
+    Step("inner", "max(min(a, b), min(c, d))", ""),
+    Step("outer", "min(max(a, b), max(c, d))", ""),
+    Step("second", "min(inner, outer)", ""),
+    Step("third_number", "max(inner, outer)", "{smallest} < {second} < {third_number} < {largest}."),
+)
+_FOUR_DIFFERENT = "not (a == b or a == c or a == d or b == c or b == d or c == d)"
+
+FAMILIES = (
+    Family(
+        name="order_numbers",
+        skill="ordering",
+        version=1,
+        idea=(
+            "To sort numbers, write the smallest first, then the next one, and the largest last: 12 < 25 < 31.",
+            "In a sorted list, each number is less than the next one. In 7 < 19 < 40, place 2 holds 19.",
+            (
+                "Sort before you look. The smallest is at the front and the largest at the end. In 14 < 20 < 33 < 50 "
+                "they differ by 50 - 14 = 36."
+            ),
+            (
+                "With four numbers in order, the middle is half of the sum of the two in the middle. For 3 < 10 < 16 < "
+                "20: 10 + 16 = 26, and 26 / 2 = 13."
+            ),
+        ),
+        variants=(
+            Variant(
+                steps=1,
+                quantities={"a": span(3, 99), "b": span(3, 99), "c": span(3, 99), "rank": span(1, 3, (1, 3))},
+                wordings=(
+                    (
+                        "{name} sorts the numbers {a}, {b} and {c} from smallest to largest. Which number is in place "
+                        "{rank}?"
+                    ),
+                    "Put {a}, {b} and {c} in order, smallest first. Which number is in place {rank}?",
+                    (
+                        "{name} writes {a}, {b} and {c} on cards and puts the smallest first. Which number is on the "
+                        "card in place {rank}?"
+                    ),
+                    (
+                        "Three boxes hold {a}, {b} and {c} {item}. {name} puts them in a row with the smallest number "
+                        "first. How many {item} are in the box in place {rank}?"
+                    ),
+                    "What is in place {rank} when {name} puts {a}, {b} and {c} in order from smallest to largest?",
+                ),
+                work=(
+                    Step("low", "min(a, b, c)", ""),
+                    Step("high", "max(a, b, c)", ""),
+                    Step("middle", "a + b + c - low - high", "{low} < {middle} < {high}."),
+                    Step("pick", "low if rank == 1 else middle if rank == 2 else high", ""),
+                ),
+                answer="min(a, b, c) if rank == 1 else max(a, b, c) if rank == 3 else "
+                "max(min(a, b), min(max(a, b), c))",
+                where="not (a == b or a == c or b == c)",
+            ),
+            Variant(
+                steps=2,
+                quantities={"a": span(3, 99), "b": span(3, 99), "c": span(3, 99), "d": span(3, 99)},
+                wordings=(
+                    "{name} sorts {a}, {b}, {c} and {d}. How much more is the largest number than the smallest?",
+                    (
+                        "Four boxes hold {a}, {b}, {c} and {d} {item}. What is the difference between the largest and "
+                        "the smallest number of {item}?"
+                    ),
+                    "What is the largest of {a}, {b}, {c} and {d} minus the smallest?",
+                    (
+                        "{name} puts {a}, {b}, {c} and {d} in order and subtracts the first number from the last. What "
+                        "does {name} get?"
+                    ),
+                    (
+                        "In four games {name} has {a}, {b}, {c} and {d} points. How many points are between the best "
+                        "and the worst game?"
+                    ),
+                ),
+                work=(*_FOUR_SORTED, Step("difference", "largest - smallest", "Difference: {eq}.")),
+                answer="max(a, b, c, d) - min(a, b, c, d)",
+                where=_FOUR_DIFFERENT,
+            ),
+            Variant(
+                steps=3,
+                quantities={"a": span(3, 60), "b": span(3, 60), "c": span(3, 60), "d": span(3, 60)},
+                wordings=(
+                    "{name} sorts {a}, {b}, {c} and {d}. What is half of the sum of the two numbers in the middle?",
+                    "Find the median of {a}, {b}, {c} and {d}.",
+                    "Four boxes hold {a}, {b}, {c} and {d} {item}. What is the median number of {item}?",
+                    (
+                        "{name} puts {a}, {b}, {c} and {d} in order, adds the two middle numbers and divides by 2. "
+                        "What does {name} get?"
+                    ),
+                    "In four games {name} has {a}, {b}, {c} and {d} points. What is the median of the points?",
+                ),
+                work=(
+                    *_FOUR_SORTED,
+                    Step("middle", "second + third_number", "Middle two: {eq}."),
+                    Step("median", "middle / 2", "Half: {eq}."),
+                ),
+                answer="(a + b + c + d - max(a, b, c, d) - min(a, b, c, d)) / 2",
+                where=f"{_FOUR_DIFFERENT} and (a + b + c + d - max(a, b, c, d) - min(a, b, c, d)) % 2 == 0",
+            ),
+        ),
+    ),
+)
