@@ -2,7 +2,7 @@
 
 OpenBLAS splits even small products over all cores, and its threads wait for each other by spinning. On a machine that
 does anything else the wait lasts whole time slices: beside two other busy processes on two cores, a prompt of 40 tokens
-took 330 ms instead of 3 ms. The engine therefore keeps each product on one thread and gives threads batches instead.
+took 300 ms instead of 3 ms. The engine therefore keeps each product on one thread and gives threads batches instead.
 """
 
 from __future__ import annotations

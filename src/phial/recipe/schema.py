@@ -45,6 +45,7 @@ class Synth(Section):
         code: Python exercises, executed before they are kept.
         sft: conversations for the chat format.
         heldout: problems of each held-out split (in range, unseen ranges, unseen families).
+        families: names of the problem families to train on; all of them for none.
     """
 
     exercises: int = Field(48_000, gt=0)
@@ -52,6 +53,7 @@ class Synth(Section):
     code: int = Field(600, ge=0)
     sft: int = Field(3_000, gt=0)
     heldout: int = Field(1_200, gt=0)
+    families: tuple[str, ...] = ()
 
 
 class Curate(Section):
@@ -112,10 +114,10 @@ class Train(Section):
     """One training stage; budgets in tokens (row positions)."""
 
     tokens: int = Field(..., gt=0)
-    batch_rows: int = Field(16, gt=0)
+    batch_rows: int = Field(4, gt=0)
     micro_rows: int = Field(16, gt=0)
-    matrix_lr: float = Field(0.02, gt=0)
-    scalar_lr: float = Field(0.005, gt=0)
+    matrix_lr: float = Field(0.012, gt=0)
+    scalar_lr: float = Field(0.01, gt=0)
     warmup: float = Field(0.02, ge=0, lt=1)
     warmdown: float = Field(0.6, gt=0, le=1)
     document_mask: bool = False

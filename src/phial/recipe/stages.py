@@ -147,10 +147,10 @@ def _synth(context: Context) -> dict[str, Any]:
         ("passages", config.passages, textbook.passages),
         ("conversations", config.sft, textbook.conversations),
     ):
-        made = _watched(context, name, count, make(count, seed, rejects))
+        made = _watched(context, name, count, make(count, seed, rejects, config.families))
         metrics[name] = write_records(folder / f"{name}.parquet", made)
     for split in textbook.HELDOUT_SPLITS:
-        problems = list(textbook.heldout(config.heldout, seed, split, rejects))
+        problems = list(textbook.heldout(config.heldout, seed, split, rejects, config.families))
         lines = [
             {
                 "id": f"{split}-{index}",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from phial.errors import PhialError
 from phial.record import Lineage, Record, Verdict
 from phial.synth.problems import FAMILIES, UNSEEN
 from phial.synth.problems.check import verify
@@ -55,15 +56,29 @@ def _lineage(flow: str, problem: Problem, seed: int, index: int, split: str) -> 
     )
 
 
-def exercises(count: int, seed: int, rejects: Rejects) -> Iterator[Record]:
+def chosen_families(names: Sequence[str]) -> list[Family]:
+    """Training families by name; all of them for no names.
+
+    Raises:
+        PhialError: there is no family of that name.
+    """
+    unknown = sorted(set(names) - set(FAMILIES))
+    if unknown:
+        known = ", ".join(sorted(FAMILIES))
+        raise PhialError(f"no problem family {unknown[0]!r}", where="synth.families", do=f"choose from {known}")
+    return [family for name, family in FAMILIES.items() if not names or name in names]
+
+
+def exercises(count: int, seed: int, rejects: Rejects, names: Sequence[str] = ()) -> Iterator[Record]:
     """Worked problems, the families in turn.
 
     Args:
         count: problems to draw; those that fail the evaluator are not made up for.
         seed: with the index it decides every problem.
         rejects: filled while iterating.
+        names: families to draw from; all for none.
     """
-    families = list(FAMILIES.values())
+    families = chosen_families(names)
     for index in range(count):
         family = families[index % len(families)]
         problem = generate(family, index, seed)
@@ -72,9 +87,9 @@ def exercises(count: int, seed: int, rejects: Rejects) -> Iterator[Record]:
             yield Record("exercise", SOURCE, LICENSE, lineage, text=worked(problem))
 
 
-def passages(count: int, seed: int, rejects: Rejects) -> Iterator[Record]:
+def passages(count: int, seed: int, rejects: Rejects, names: Sequence[str] = ()) -> Iterator[Record]:
     """One idea explained, then exercised: a passage never leaves its reader without practice."""
-    families = list(FAMILIES.values())
+    families = chosen_families(names)
     for index in range(count):
         family = families[index % len(families)]
         idea, problem = passage(family, index, seed + 1)
@@ -83,9 +98,9 @@ def passages(count: int, seed: int, rejects: Rejects) -> Iterator[Record]:
             yield Record("passage", SOURCE, LICENSE, lineage, text=f"{idea}\n{worked(problem)}")
 
 
-def conversations(count: int, seed: int, rejects: Rejects) -> Iterator[Record]:
+def conversations(count: int, seed: int, rejects: Rejects, names: Sequence[str] = ()) -> Iterator[Record]:
     """Problems as one user turn and one assistant turn."""
-    families = list(FAMILIES.values())
+    families = chosen_families(names)
     for index in range(count):
         family = families[index % len(families)]
         problem = generate(family, index, seed + 2)
@@ -96,7 +111,9 @@ def conversations(count: int, seed: int, rejects: Rejects) -> Iterator[Record]:
             )
 
 
-def heldout(count: int, seed: int, split: str, rejects: Rejects) -> Iterator[Problem]:
+def heldout(
+    count: int, seed: int, split: str, rejects: Rejects, names: Sequence[str] = ()
+) -> Iterator[Problem]:
     """Distinct problems that training never sees.
 
     Args:
@@ -106,7 +123,7 @@ def heldout(count: int, seed: int, split: str, rejects: Rejects) -> Iterator[Pro
             trained range) or "unseen-family" (families that training has none of).
         rejects: filled while iterating.
     """
-    families = list((UNSEEN if split == "unseen-family" else FAMILIES).values())
+    families = list(UNSEEN.values()) if split == "unseen-family" else chosen_families(names)
     draw = {"in-range": "heldout", "unseen-range": "range", "unseen-family": "train"}[split]
     seen: set[str] = set()
     index = 0

@@ -1,0 +1,1 @@
+"""The report: one page a run, made from its artifacts alone."""
