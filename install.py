@@ -1,8 +1,8 @@
 """Create the development environment: `python install.py .venv`.
 
-torch decides the size of an installation. In this order: a torch >= 2.11 that this Python already has is reused; on a
-machine with an NVIDIA driver the newest CUDA build is taken; elsewhere the version pinned in constraints.txt, which has a
-CPU build. `PHIAL_TORCH` overrides the choice, e.g. `PHIAL_TORCH="torch==2.13.0 --index-url URL"`.
+torch decides the size of an installation. In this order: a torch >= 2.11 that this Python already has is reused; on
+a machine with an NVIDIA driver the newest CUDA build is taken; elsewhere the version pinned in constraints.txt, which
+has a CPU build. `PHIAL_TORCH` overrides the choice, e.g. `PHIAL_TORCH="torch==2.13.0 --index-url URL"`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def main(folder: Path) -> None:
     constraints.write_text(pins)
     if chosen:
         subprocess.run([*pip, *shlex.split(chosen)], check=True)
-    print(f"installing into {folder} (torch: {'reused' if reuse else chosen or ('CUDA build' if cuda else 'CPU build')})")
+    print(
+        f"installing into {folder} (torch: {'reused' if reuse else chosen or ('CUDA build' if cuda else 'CPU build')})"
+    )
     # torch first and alone: a resolver that sees it late may fetch a build of several gigabytes before it backtracks
     torch = re.search(r"(?m)^torch==\S+", pins)
     if torch:

@@ -1,4 +1,4 @@
-"""Claim: kill -9 at any moment of `phial make`, run the same command again, and the content hashes are the undisturbed ones.
+"""Claim: kill -9 at any moment of `phial make`, run it again, and the content hashes are the undisturbed ones.
 
     python bench/kills.py --kills 20
 
@@ -79,11 +79,16 @@ def main() -> None:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            standing = sorted(path.name for path in (workspace / "artifacts").glob("*.partial")) if workspace.exists() else []
+            standing = (
+                sorted(path.name for path in (workspace / "artifacts").glob("*.partial")) if workspace.exists() else []
+            )
             subprocess.run(command(workspace), check=True, capture_output=True)
             same = hashes(workspace) == expected
             equal += same
-            print(f"kill {trial + 1} after {moment:5.1f} s in {', '.join(standing) or 'no stage'}: {'equal' if same else 'DIFFERENT'}")
+            verdict = "equal" if same else "DIFFERENT"
+            print(
+                f"kill {trial + 1} after {moment:5.1f} s in {', '.join(standing) or 'no stage'}: {verdict}", flush=True
+            )
     print(json.dumps({"claim": "kill-resume", "kills": arguments.kills, "equal": equal, "artifacts": len(expected)}))
     sys.exit(equal != arguments.kills)
 

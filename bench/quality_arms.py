@@ -2,10 +2,10 @@
 
     python bench/quality_arms.py --to runs/arms --tokens 1500000 --seeds 3
 
-Arms: the nano recipe; answers without worked steps; 20 % wrong answers; exercises without passages; near-duplicates of a
-tenth of the data; and the control trained on organic text. Every arm has the same shape, token budget and fine-tuning
-tokens. Printed: in-range exact match by arm and seed, and nano minus arm with a 95 % interval over seeds (Student's t on
-paired differences). Finished stages are reused, so a stopped run goes on. The last line is JSON.
+Arms: the nano recipe; answers without worked steps; 20 % wrong answers; exercises without passages; near-duplicates of
+a tenth of the data; and the control trained on organic text. Every arm has the same shape, token budget and
+fine-tuning tokens. Printed: in-range exact match by arm and seed, and nano minus arm with a 95 % interval over seeds
+(Student's t on paired differences). Finished stages are reused, so a stopped run goes on. The last line is JSON.
 """
 
 from __future__ import annotations

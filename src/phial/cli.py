@@ -39,7 +39,9 @@ def main(
 @app.command()
 def make(
     recipe: Annotated[str, typer.Argument(help="A .toml file, or the name of an embedded recipe: nano.")],
-    settings: Annotated[list[str] | None, typer.Option("--set", help="Override a key: --set pretrain.tokens=500000")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a key: --set pretrain.tokens=500000")
+    ] = None,
     to: Workspace = DEFAULT_WORKSPACE,
     benchmarks: Annotated[
         Path | None, typer.Option(help="Folder with the published gsm8k/ and svamp/ files, to be scored as well.")

@@ -1,5 +1,6 @@
 """Shards: what is written is what is read, spans and all; damage is named."""
 
+import itertools
 import json
 
 import numpy as np
@@ -46,7 +47,7 @@ def _cut(shard):
     """Documents by their starts; padding (id 1) is cut off, since no document holds id 1."""
     for row in range(shard.rows):
         edges = [*np.flatnonzero(shard.starts[row]), ROW]
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in itertools.pairwise(edges):
             ids = shard.ids[row, start:end]
             length = int((ids != 1).sum())
             yield tuple(ids[:length].tolist()), tuple(shard.scored[row, start : start + length].tolist())

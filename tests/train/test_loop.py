@@ -1,5 +1,6 @@
 """The loop: bit-exact resume, and the invariants of a sum-loss step."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -91,7 +92,7 @@ def test_packed_with_document_mask_is_padded(shard):
         batch = rows_to_batch(shard, np.array([row]))
         packed = model(batch.ids, document_mask(batch.starts))[0]
         edges = [*torch.nonzero(batch.starts[0]).flatten().tolist(), batch.ids.shape[1]]
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in itertools.pairwise(edges):
             alone = model(batch.ids[:, start:end])[0]
             torch.testing.assert_close(packed[start:end], alone, rtol=1e-4, atol=1e-4)
 

@@ -55,12 +55,12 @@ def run_task(
 
 def _graded(task: Task, item: Item, reply) -> Sample:  # type: ignore[no-untyped-def]
     """Grade one reply; an item longer than the model's context counts as wrong and says why."""
-    text, tokens, finish = ("", 0, "prompt-too-long") if reply is None else (reply.text, len(reply.ids), reply.finish_reason)
+    text, tokens, finish = (
+        ("", 0, "prompt-too-long") if reply is None else (reply.text, len(reply.ids), reply.finish_reason)
+    )
     answer = task.extract(text)
     right = answer is not None and task.grade(answer, item.gold)
-    return Sample(
-        task.name, item.id, 0, item.prompt, text, answer, item.gold, right, tokens, finish, dict(item.tags)
-    )
+    return Sample(task.name, item.id, 0, item.prompt, text, answer, item.gold, right, tokens, finish, dict(item.tags))
 
 
 def _whole_chunks(path: Path) -> list[Sample]:

@@ -22,9 +22,7 @@ def curate(context: Context) -> dict[str, Any]:
     config, seed, folder = context.recipe.curate, context.recipe.seed, context.draft.path
     funnel = Funnel()
     synthetic = [
-        record
-        for name in ("exercises", "passages", "code")
-        for record in context.records("synth", f"{name}.parquet")
+        record for name in ("exercises", "passages", "code") for record in context.records("synth", f"{name}.parquet")
     ]
     _count_teacher(context, funnel, len(synthetic))
     conversations = context.records("synth", "conversations.parquet")
@@ -53,7 +51,9 @@ def curate(context: Context) -> dict[str, Any]:
     by_kind: dict[str, list[Record]] = {}
     for record in cleaned["synthetic"]:
         by_kind.setdefault(record.kind, []).append(record)
-    shares = {kind: share for kind, share in config.shares.items() if share and (by_kind.get(kind) or kind == "organic")}
+    shares = {
+        kind: share for kind, share in config.shares.items() if share and (by_kind.get(kind) or kind == "organic")
+    }
     if "organic" in shares:
         by_kind["organic"] = cleaned["organic"]
     # The scarcest wanted kind at one epoch sets the size; the others are sampled down or, up to the cap, repeated.

@@ -47,7 +47,8 @@ def evaluate(context: Context) -> dict[str, Any]:
             "score": asdict(score(samples)),
             "by_family": {k: asdict(s) for k, s in scores_by(samples, lambda s: s.tags.get("family", "")).items()},
             "by_steps": {k: asdict(s) for k, s in scores_by(samples, lambda s: s.tags.get("steps", "")).items()},
-            "protocol": task.protocol + (f", temperature {sampling.temperature}" if sampling.temperature else ", greedy"),
+            "protocol": task.protocol
+            + (f", temperature {sampling.temperature}" if sampling.temperature else ", greedy"),
             "sha256": task.sha256,
             "no_answer": sum(sample.answer is None for sample in samples),
             "truncated": sum(sample.finish == "length" for sample in samples),

@@ -122,7 +122,9 @@ def read_runs(workspace: Path) -> list[dict]:
             facts = json.loads(path.read_text())
             newer = facts["format"] > FORMAT
         except (ValueError, KeyError, TypeError) as error:
-            raise PhialError(f"damaged run file: {error}", where=str(path), do="delete it; artifacts are kept") from error
+            raise PhialError(
+                f"damaged run file: {error}", where=str(path), do="delete it; artifacts are kept"
+            ) from error
         if newer:
             raise PhialError(
                 f"run was made by phial {facts.get('phial')}; this is phial {__version__}",

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
@@ -66,10 +65,12 @@ def find_record(prefix: str, workspace: Path) -> tuple[Record, list[str], list[s
             places += _token_places(path, prefix, root)
             continue
         ids = pq.read_table(path, columns=["id"])["id"]
-        for found in set(ids.filter(pc.starts_with(ids, prefix)).to_pylist()):
+        for found in {identity for identity in ids.to_pylist() if identity.startswith(prefix)}:
             files.setdefault(found, []).append(path)
     if not files:
-        raise PhialError(f"no record begins with {prefix!r}", where=str(root), do="take an id from a report or Parquet file")
+        raise PhialError(
+            f"no record begins with {prefix!r}", where=str(root), do="take an id from a report or Parquet file"
+        )
     if len(files) > 1:
         raise PhialError(f"{len(files)} records begin with {prefix!r}", where=str(root), do="give more digits")
     (identity, holders), *_ = files.items()
@@ -79,10 +80,10 @@ def find_record(prefix: str, workspace: Path) -> tuple[Record, list[str], list[s
 
 def _token_places(path: Path, prefix: str, root: Path) -> list[str]:
     table = pq.read_table(path, columns=["record_id", "row", "offset", "length"])
-    table = table.filter(pc.starts_with(table["record_id"], prefix))
     return [
         f"{path.parent.relative_to(root)}: row {row['row']}, tokens {row['offset']} to {row['offset'] + row['length']}"
         for row in table.to_pylist()
+        if row["record_id"].startswith(prefix)
     ]
 
 

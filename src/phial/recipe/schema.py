@@ -82,8 +82,8 @@ class Ablation(Section):
     """One thing made worse on purpose, at equal tokens, to see what data quality is worth.
 
     Attributes:
-        kind: "answers-only" strips worked steps, "wrong-answers" spoils a share of the answers, "no-passages" leaves the
-            explanations out, "near-duplicates" repeats a tenth of the data with small changes.
+        kind: "answers-only" strips worked steps, "wrong-answers" spoils a share of the answers, "no-passages" leaves
+            the explanations out, "near-duplicates" repeats a tenth of the data with small changes.
         share: share of wrong answers, or of the data that is repeated.
     """
 
@@ -216,7 +216,9 @@ def _recipe_text(source: str) -> tuple[str, str]:
 def _apply(facts: dict[str, Any], setting: str) -> None:
     name, equals, value = setting.partition("=")
     if not equals or not all(name.split(".")):
-        raise PhialError(f"--set {setting!r} is not of the form section.key=value", do="e.g. --set pretrain.tokens=100000")
+        raise PhialError(
+            f"--set {setting!r} is not of the form section.key=value", do="e.g. --set pretrain.tokens=100000"
+        )
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

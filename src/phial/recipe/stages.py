@@ -13,9 +13,9 @@ from typing import Any
 
 from phial.artifact import Artifact, Draft
 from phial.errors import PhialError
-from phial.record import Record, read_records, write_records
 from phial.recipe.progress import Reporter
 from phial.recipe.schema import Recipe
+from phial.record import Record, read_records, write_records
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,11 @@ def _synth(context: Context) -> dict[str, Any]:
         (folder / f"{split}.jsonl").write_text(text)
         metrics[split] = len(lines)
     seconds = time.perf_counter() - started
-    metrics |= {"checked": rejects.checked, "rejected": rejects.reasons, "checked_per_second": rejects.checked / seconds}
+    metrics |= {
+        "checked": rejects.checked,
+        "rejected": rejects.reasons,
+        "checked_per_second": rejects.checked / seconds,
+    }
     metrics |= _code(context)
     return metrics
 
@@ -182,7 +186,7 @@ def _code(context: Context) -> dict[str, Any]:
     held = level()
     if held == "none":
         context.reporter.line(
-            "  WARNING: this machine offers no sandbox level, so no code exercise is run or kept; the run goes on without"
+            "  WARNING: this machine offers no sandbox level: no code exercise is run or kept; the run goes on without"
         )
         write_records(path, [])
         return {"code": 0, "code_skipped": config.code, "sandbox": held}
@@ -332,11 +336,15 @@ def _train(context: Context, model: Any, shard_name: str, config: Any, dtype: st
             held_out,
             settings,
             folder,
-            lambda done, loss: track(done, f"loss {loss:.3f}"),
+            lambda tokens, loss: track(tokens, f"loss {loss:.3f}"),
         )
     save_checkpoint(folder, model, load_tokenizer(context.inputs["tokenizer"].path), dtype)
     seconds = time.perf_counter() - started
-    return metrics | {"parameters": model.config.parameters, "tokens": config.tokens, "train_seconds": round(seconds, 1)}
+    return metrics | {
+        "parameters": model.config.parameters,
+        "tokens": config.tokens,
+        "train_seconds": round(seconds, 1),
+    }
 
 
 def _evaluate(context: Context) -> dict[str, Any]:

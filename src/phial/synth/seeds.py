@@ -12,8 +12,10 @@ import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from email.message import Message
 from importlib import metadata
 from pathlib import Path, PurePath
+from typing import cast
 
 from phial.errors import PhialError
 from phial.record import Lineage, Record
@@ -236,7 +238,7 @@ def _packages() -> Iterator[_Library]:
         found.setdefault(name, distribution)  # the first on sys.path is the one that imports
     for name in sorted(found):
         distribution = found[name]
-        spdx = package_license(distribution.metadata)
+        spdx = package_license(cast(Message, distribution.metadata))
         wheel = distribution.read_text("WHEEL") or ""
         if spdx is None or "Root-Is-Purelib: true" not in wheel or name == "phial-lm":
             continue
@@ -254,7 +256,7 @@ def _folders(file: PurePath) -> tuple[str, ...]:
     return file.parts[:-1]
 
 
-def package_license(message: metadata.PackageMetadata) -> str | None:
+def package_license(message: Message) -> str | None:
     """The SPDX expression of a package's metadata when every licence it names is MIT, BSD, Apache-2.0 or PSF.
 
     Args:

@@ -1,4 +1,4 @@
-"""The procedural teacher's pages: problems become exercises, passages and conversations, each checked before it is kept."""
+"""The procedural teacher's pages: exercises, passages and conversations, each problem checked before it is kept."""
 
 from __future__ import annotations
 
@@ -111,9 +111,7 @@ def conversations(count: int, seed: int, rejects: Rejects, names: Sequence[str] 
             )
 
 
-def heldout(
-    count: int, seed: int, split: str, rejects: Rejects, names: Sequence[str] = ()
-) -> Iterator[Problem]:
+def heldout(count: int, seed: int, split: str, rejects: Rejects, names: Sequence[str] = ()) -> Iterator[Problem]:
     """Distinct problems that training never sees.
 
     Args:

@@ -11,7 +11,8 @@ ROLES = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
 
 # Phi-3's own layout, so that other engines that know Phi-3 talk to these models unchanged.
 TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>\\n' + message['content'] + '<|end|>\\n' }}"
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>\\n' + message['content'] + '<|end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"
 )
 

@@ -17,9 +17,9 @@ def encode_records(tokenizer: Tokenizer, records: Iterable[Record], longest: int
     """Tokenize records.
 
     A text is BOS, content, EOS with loss on everything after BOS; one longer than a row is continued in further
-    documents. An exercise carries loss on its worked answer only: names and numbers of the question are drawn at random,
-    and predicting them costs a small model capacity. A conversation carries loss on the assistant's words only; one longer than a row is left out, since half
-    a conversation teaches to stop half-way.
+    documents. An exercise carries loss on its worked answer only: names and numbers of the question are drawn at
+    random, and predicting them costs a small model capacity. A conversation carries loss on the assistant's words
+    only; one longer than a row is left out, since half a conversation teaches to stop half-way.
 
     Args:
         tokenizer: encodes.

@@ -63,8 +63,8 @@ class Shard:
 def write_shard(folder: Path, documents: Sequence[Document], row_length: int, vocab_size: int, pad_id: int) -> dict:
     """Pack documents into rows and write them.
 
-    Files: `ids.bin` (rows x row_length, little-endian), `documents.parquet` (record, row, offset, length, spans, bytes),
-    `shard.json` (the header).
+    Files: `ids.bin` (rows x row_length, little-endian), `documents.parquet` (record, row, offset, length, spans,
+    bytes), `shard.json` (the header).
 
     Args:
         folder: an existing folder.

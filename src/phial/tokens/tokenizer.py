@@ -27,8 +27,9 @@ class Tokenizer:
         # Without this the backend would turn a user's literal "<|end|>" into the control token.
         backend.encode_special_tokens = True
         self.backend = backend
-        self.special = {token: backend.token_to_id(token) for token in SPECIAL_TOKENS}
-        missing = [token for token, index in self.special.items() if index is None]
+        found = {token: backend.token_to_id(token) for token in SPECIAL_TOKENS}
+        self.special = {token: index for token, index in found.items() if index is not None}
+        missing = sorted(set(found) - set(self.special))
         if missing:
             raise PhialError(f"tokenizer lacks the special tokens {missing}", do="train it with phial")
 

@@ -55,6 +55,12 @@ def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
     return x.transpose(1, 2) if tall else x
 
 
+def _gradient(parameter: Tensor) -> Tensor:
+    if parameter.grad is None:
+        raise ValueError("a parameter has no gradient; call backward first")
+    return parameter.grad
+
+
 class Optimizer:
     """Muon and AdamW behind one step; its whole state is a flat dict of tensors, so that it can be saved without pickle."""
 
@@ -92,29 +98,29 @@ class Optimizer:
 
     def _muon(self, group: list[tuple[str, nn.Parameter]], scale: float) -> None:
         config = self.config
-        gradients = [parameter.grad for _, parameter in group]
+        gradients = [_gradient(parameter) for _, parameter in group]
         buffers = [self.state[f"momentum.{name}"] for name, _ in group]
         torch._foreach_lerp_(buffers, gradients, 1 - config.momentum)
-        nesterov = torch._foreach_lerp(gradients, buffers, config.momentum)
+        nesterov = list(torch._foreach_lerp(gradients, buffers, config.momentum))
         # One batched product a shape instead of one a matrix: small matrices leave the cores idle otherwise.
         updates = orthogonalise(torch.stack(nesterov), config.newton_schulz_steps)
         rows, columns = group[0][1].shape
         rate = config.matrix_lr * scale * max(1.0, rows / columns) ** 0.5
-        parameters = [parameter for _, parameter in group]
+        parameters: list[Tensor] = [parameter for _, parameter in group]
         if config.weight_decay:
             torch._foreach_mul_(parameters, 1 - rate * config.weight_decay)
         torch._foreach_add_(parameters, list(updates.unbind(0)), alpha=-rate)
 
     def _adamw(self, scale: float) -> None:
         first_beta, second_beta = self.config.betas
-        parameters = [parameter for _, parameter in self.scalars]
-        gradients = [parameter.grad for parameter in parameters]
+        parameters: list[Tensor] = [parameter for _, parameter in self.scalars]
+        gradients = [_gradient(parameter) for parameter in parameters]
         first = [self.state[f"first.{name}"] for name, _ in self.scalars]
         second = [self.state[f"second.{name}"] for name, _ in self.scalars]
         torch._foreach_lerp_(first, gradients, 1 - first_beta)
         torch._foreach_mul_(second, second_beta)
         torch._foreach_addcmul_(second, gradients, gradients, 1 - second_beta)
-        denominator = torch._foreach_sqrt(second)
+        denominator = list(torch._foreach_sqrt(second))
         torch._foreach_mul_(denominator, (1 - second_beta**self.updates) ** -0.5)
         torch._foreach_add_(denominator, 1e-10)
         rate = self.config.scalar_lr * scale / (1 - first_beta**self.updates)

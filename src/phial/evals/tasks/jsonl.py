@@ -32,7 +32,9 @@ def read_lines(path: Path, columns: Sequence[str], limit: int) -> list[dict[str,
                     raise PhialError(f"column {missing[0]!r} is missing", where=f"{path}, line {number}")
                 lines.append(line)
     except (OSError, ValueError) as error:
-        raise PhialError(f"can't read benchmark file: {error}", where=str(path), do="give the published file") from error
+        raise PhialError(
+            f"can't read benchmark file: {error}", where=str(path), do="give the published file"
+        ) from error
     if not lines:
         raise PhialError("benchmark file has no items", where=str(path), do="give the published file")
     return lines

@@ -30,7 +30,9 @@ def score_bar(role: str, score: Mapping[str, Any], rival: Mapping[str, Any] | No
     parts = _bar(role, score, 8.0, 10.0)
     if rival:
         parts += _bar("control", rival, 18.0, 4.0)
-    return Markup('<svg class="bar" width="100%" height="{}" aria-hidden="true">{}{}</svg>').format(height, _GRID, parts)
+    return Markup('<svg class="bar" width="100%" height="{}" aria-hidden="true">{}{}</svg>').format(
+        height, _GRID, parts
+    )
 
 
 def _bar(role: str, score: Mapping[str, Any], middle: float, height: float) -> Markup:
@@ -51,7 +53,9 @@ def _bar(role: str, score: Mapping[str, Any], middle: float, height: float) -> M
 def score_axis() -> Markup:
     """The scale over a column of score bars."""
     labels = Markup("").join(
-        Markup('<text x="{0}%" y="11" text-anchor="{1}">{0}{2}</text>').format(place, anchor, " %" if place == 100 else "")
+        Markup('<text x="{0}%" y="11" text-anchor="{1}">{0}{2}</text>').format(
+            place, anchor, " %" if place == 100 else ""
+        )
         for place, anchor in ((0, "start"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end"))
     )
     return Markup('<svg class="bar axis" width="100%" height="14" aria-hidden="true">{}</svg>').format(labels)
@@ -100,7 +104,9 @@ def line_chart(lines: Sequence[Line], x_label: str, y_label: str, mark: tuple[fl
     parts = [Markup('<text class="unit" x="0" y="11">{}</text>').format(y_label)]
     for y in y_ticks:
         place = up(y)
-        parts.append(Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LEFT, WIDTH - RIGHT, place, place))
+        parts.append(
+            Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LEFT, WIDTH - RIGHT, place, place)
+        )
         parts.append(Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(LEFT - 7, place + 4, f"{y:g}"))
     for x in x_ticks:
         if x <= x_end:
@@ -128,9 +134,9 @@ def line_chart(lines: Sequence[Line], x_label: str, y_label: str, mark: tuple[fl
     for line in reversed(lines):  # the run's curve lies on top
         path = " ".join(f"{across(x)},{up(y)}" for x, y in line.points)
         dots = Markup("").join(
-            Markup('<circle class="dot" cx="{}" cy="{}" r="2.4"><title>{}: {:.3f} at {:,} tokens</title></circle>').format(
-                across(x), up(y), line.label, y, int(x)
-            )
+            Markup(
+                '<circle class="dot" cx="{}" cy="{}" r="2.4"><title>{}: {:.3f} at {:,} tokens</title></circle>'
+            ).format(across(x), up(y), line.label, y, int(x))
             for x, y in (line.points if line.dots or len(line.points) == 1 else ())
         )
         parts.append(Markup('<g class="{}"><polyline class="line" points="{}"/>{}</g>').format(line.role, path, dots))
@@ -144,8 +150,8 @@ def line_chart(lines: Sequence[Line], x_label: str, y_label: str, mark: tuple[fl
 
 def ticks(low: float, high: float, count: int) -> list[float]:
     """Round numbers that enclose low to high, about `count` of them and at least two."""
-    if not high > low:
-        low, high = low - 0.5, low + 0.5
+    if high - low < 1e-6 * max(1.0, abs(low), abs(high)):  # one value, but for rounding
+        low, high = low - 0.5, high + 0.5
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)

@@ -6,7 +6,6 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from phial.artifact import Artifact
@@ -76,7 +75,7 @@ def _holders(inputs: Mapping[str, Artifact], identity: str) -> list[str]:
     held: list[str] = []
     for artifact in inputs.values():
         for path in sorted(artifact.path.glob("*.parquet")):
-            if pc.any(pc.equal(pq.read_table(path, columns=["id"])["id"], identity)).as_py():
+            if identity in pq.read_table(path, columns=["id"])["id"].to_pylist():
                 held.append(f"{artifact.path.name}/{path.name}")
     return held
 

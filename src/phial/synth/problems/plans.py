@@ -158,7 +158,7 @@ def _plan(variant: "Variant") -> Plan:
     lines.append(f"    v['answer'] = {variant.work[-1].name}")
     scope = dict(_SCOPE)
     # every expression in it passed the whitelist of _source, and the scope has no builtins
-    exec(compile("\n".join(lines), "<variant>", "exec"), scope)  # noqa: S102
+    exec(compile("\n".join(lines), "<variant>", "exec"), scope)
     accepts = eval(f"lambda {', '.join(variant.quantities)}: {_source(variant.where, quantities)}", scope)
     spans = variant.quantities.values()
     return Plan(
