@@ -1,7 +1,8 @@
-"""Progress of long stages: a bar on a terminal, plain lines elsewhere."""
+"""Progress of long stages: bars on a terminal, plain lines elsewhere; several stages may report at once."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +10,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 LINE_SECONDS = 15.0
+
+
+class Stopped(Exception):
+    """Another stage failed or the user stopped the run; raised in the stages that were still going."""
 
 
 class Tracker(Protocol):
@@ -26,9 +31,14 @@ class Reporter:
 
     Attributes:
         console: where to; its `is_terminal` decides between bars and lines.
+        stop: set when the run is to end; every task then raises `Stopped` at its next report.
     """
 
     console: Console = field(default_factory=lambda: Console(stderr=True))
+    stop: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _bars: Progress | None = None
+    _tasks: int = 0
 
     def line(self, text: str) -> None:
         """Print one line."""
@@ -37,50 +47,69 @@ class Reporter:
     @contextmanager
     def task(self, name: str, total: int, unit: str) -> Iterator[Tracker]:
         """Show one task from 0 to `total`, with its rate and the time left."""
-        if self.console.is_terminal:
-            with self._bar(name, total, unit) as tracker:
-                yield tracker
-        else:
-            yield _LineTracker(self, name, total, unit)
+        show = self._bar(name, total, unit) if self.console.is_terminal else self._lines(name, total, unit)
+        with show as tracker:
+
+            def report(done: int, note: str = "") -> None:
+                if self.stop.is_set():
+                    raise Stopped
+                tracker(done, note)
+
+            yield report
 
     @contextmanager
     def _bar(self, name: str, total: int, unit: str) -> Iterator[Tracker]:
-        columns = (
-            TextColumn("  {task.description:<18}"),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        started = time.monotonic()
-        with Progress(*columns, console=self.console, transient=True) as progress:
-            task = progress.add_task(name, total=total, rate="", note="")
-            first: list[int] = []
+        with self._lock:
+            if self._bars is None:
+                self._bars = Progress(
+                    TextColumn("  {task.description:<18}"),
+                    BarColumn(bar_width=28),
+                    MofNCompleteColumn(),
+                    TextColumn("{task.fields[rate]}"),
+                    TimeRemainingColumn(),
+                    TextColumn("{task.fields[note]}"),
+                    console=self.console,
+                    transient=True,
+                )
+                self._bars.start()
+            self._tasks += 1
+            bars: Progress = self._bars
+        task: TaskID = bars.add_task(name, total=total, rate="", note="")
+        pace = _Pace()
+        try:
+            yield lambda done, note="": bars.update(
+                task, completed=done, rate=f"{pace.at(done):,.0f} {unit}/s", note=note
+            )
+        finally:
+            bars.remove_task(task)
+            with self._lock:
+                self._tasks -= 1
+                if self._tasks == 0:
+                    bars.stop()
+                    self._bars = None
 
-            def tracker(done: int, note: str = "") -> None:
-                first[:] = first or [done]
-                rate = (done - first[0]) / max(time.monotonic() - started, 1e-9)
-                progress.update(task, completed=done, rate=f"{rate:,.0f} {unit}/s", note=note)
+    @contextmanager
+    def _lines(self, name: str, total: int, unit: str) -> Iterator[Tracker]:
+        pace, printed = _Pace(), [time.monotonic()]
 
-            yield tracker
+        def tracker(done: int, note: str = "") -> None:
+            rate = pace.at(done)
+            if time.monotonic() - printed[0] < LINE_SECONDS:
+                return
+            printed[0] = time.monotonic()
+            left = f"{(total - done) / rate:,.0f} s left" if rate else ""
+            self.line(f"  {name} {done:,} of {total:,} {unit}, {rate:,.0f}/s, {left} {note}".rstrip())
+
+        yield tracker
 
 
-class _LineTracker:
-    def __init__(self, reporter: Reporter, name: str, total: int, unit: str) -> None:
-        self.reporter, self.name, self.total, self.unit = reporter, name, total, unit
-        self.started = self.printed = time.monotonic()
-        self.first: int | None = None
+class _Pace:
+    """Amount a second since the first report: a resumed task's earlier work is not counted as speed."""
 
-    def __call__(self, done: int, note: str = "") -> None:
-        now = time.monotonic()
-        if self.first is None:
-            self.first = done
-        if now - self.printed < LINE_SECONDS:
-            return
-        self.printed = now
-        rate = (done - self.first) / (now - self.started)
-        left = (self.total - done) / rate if rate else float("inf")
-        self.reporter.line(
-            f"  {self.name} {done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s, {left:,.0f} s left {note}".rstrip()
-        )
+    def __init__(self) -> None:
+        self.started, self.first = time.monotonic(), -1
+
+    def at(self, done: int) -> float:
+        if self.first < 0:
+            self.started, self.first = time.monotonic(), done
+        return (done - self.first) / max(time.monotonic() - self.started, 1e-9)

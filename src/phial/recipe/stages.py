@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -64,7 +65,8 @@ def build(recipe: Recipe) -> list[Stage]:
 
     families = {family.name: family.version for family in (*FAMILIES.values(), *UNSEEN.values())}
     facts = recipe.model_dump(mode="json")
-    shared = {"seed": recipe.seed, "threads": recipe.threads}
+    # A sum over two threads rounds otherwise than over one, so the number is part of the key.
+    shared = {"seed": recipe.seed, "threads": threads(recipe)}
     stages = [
         Stage("seeds", 1, facts["seeds"] | {"fingerprint": fingerprint(recipe.seeds.sources)}, (), _seeds),
         Stage("synth", 1, facts["synth"] | {"seed": recipe.seed, "families": families}, (), _synth),
@@ -267,11 +269,20 @@ def _plain(texts: Iterable[str]) -> Iterable[Record]:
     return (Record("exercise", SOURCE, LICENSE, Lineage("heldout", "1"), text=text) for text in texts)
 
 
+def lanes(recipe: Recipe) -> int:
+    """Stages made side by side: two when there is a control and a second core for it."""
+    return 2 if recipe.control.enabled and (os.cpu_count() or 1) > 1 else 1
+
+
+def threads(recipe: Recipe) -> int:
+    """CPU threads of one lane."""
+    return recipe.threads or max(1, (os.cpu_count() or 1) // lanes(recipe))
+
+
 def _set_threads(recipe: Recipe) -> None:
     import torch
 
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
+    torch.set_num_threads(threads(recipe))
 
 
 def _pretrain(context: Context, shard: str) -> dict[str, Any]:
@@ -362,7 +373,6 @@ def _report(context: Context) -> dict[str, Any]:
 
 def environment() -> dict[str, str]:
     """What the run was made with, for the report."""
-    import os
     import platform
 
     import torch

@@ -64,7 +64,8 @@ def score_axis() -> Markup:
 def share_bar(share: float, role: str = "run") -> Markup:
     """A plain share without an interval, for counts that are no estimate."""
     return Markup(
-        '<svg class="bar" width="100%" height="10" aria-hidden="true"><rect class="track" width="100%" height="10" rx="2"/>'
+        '<svg class="bar" width="100%" height="10" aria-hidden="true">'
+        '<rect class="track" width="100%" height="10" rx="2"/>'
         '<g class="{}"><rect class="solid" width="{:.2f}%" height="10" rx="2"/></g></svg>'
     ).format(role, 100 * min(max(share, 0.0), 1.0))
 

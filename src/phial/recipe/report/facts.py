@@ -18,7 +18,7 @@ from phial.recipe.schema import Recipe
 
 FORMAT = 1
 SPLITS = {
-    "in-range": "In range: quantities like the textbook’s, but kept out of it",
+    "in-range": "In range: quantities as in the textbook, but kept out of it",
     "unseen-range": "Unseen ranges: one quantity larger than any in training",
     "unseen-family": "Unseen families: kinds of problem that training has none of",
 }
@@ -191,7 +191,7 @@ def _sampled(inputs: Mapping[str, Artifact]) -> dict[str, Any] | None:
 
 
 def funnel(inputs: Mapping[str, Artifact]) -> list[dict[str, Any]]:
-    """The funnel grouped by flow ("synthetic", "conversations", "organic"), each stage with what came in, stayed, left."""
+    """The funnel grouped by flow ("synthetic", "conversations", "organic"): what entered each stage and stayed."""
     flows: dict[str, list[dict[str, Any]]] = {}
     for row in json.loads((inputs["curate"].path / "funnel.json").read_text(encoding="utf-8")):
         flow, _, stage = row["stage"].partition(": ")

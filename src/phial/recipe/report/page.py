@@ -49,15 +49,10 @@ def render(facts: dict[str, Any]) -> str:
         "visible": visible,
         "plain": plain,
     }
-    engine.globals |= {
-        "score_bar": score_bar,
-        "score_axis": score_axis,
-        "share_bar": share_bar,
-        "curves": curves,
-    }
     style = Markup(package.joinpath("style.css").read_text(encoding="utf-8"))
     template = engine.from_string(package.joinpath("page.html.j2").read_text(encoding="utf-8"))
-    return template.render(style=style, **facts)
+    drawings = {"score_bar": score_bar, "score_axis": score_axis, "share_bar": share_bar, "curves": curves}
+    return template.render(style=style, **drawings, **facts)
 
 
 def curves(facts: dict[str, Any], what: str) -> Markup:
@@ -65,7 +60,7 @@ def curves(facts: dict[str, Any], what: str) -> Markup:
 
     Args:
         facts: the report's "training", with "run" and perhaps "control".
-        what: "pretrain" or "sft" for that stage's loss, else the name of a held-out set for its bits-per-byte over both.
+        what: "pretrain" or "sft" for that stage's loss, or a held-out set's name for its bits-per-byte over both.
     """
     branches = [(role, facts[role]) for role in ("run", "control") if role in facts]
     if what in ("pretrain", "sft"):
@@ -97,7 +92,7 @@ def count(value: float) -> str:
 
 def seconds(value: float) -> str:
     """A duration in its two largest units."""
-    if value < 60:
+    if value < 59.95:
         return f"{value:.1f}\u00a0s"
     whole = round(value)
     hours, minutes = whole // 3600, whole % 3600 // 60
