@@ -62,7 +62,7 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 class Optimizer:
-    """Muon and AdamW behind one step; its whole state is a flat dict of tensors, so that it can be saved without pickle."""
+    """Muon and AdamW behind one step; all state is a flat dict of tensors, so it is saved without pickle."""
 
     def __init__(self, named_parameters: Iterable[tuple[str, nn.Parameter]], config: OptimizerConfig) -> None:
         self.config = config
