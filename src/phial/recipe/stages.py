@@ -63,13 +63,17 @@ def build(recipe: Recipe) -> list[Stage]:
     from phial.synth.problems import FAMILIES, UNSEEN
     from phial.synth.seeds import fingerprint
 
+    from phial.sandbox import level
+
     families = {family.name: family.version for family in (*FAMILIES.values(), *UNSEEN.values())}
     facts = recipe.model_dump(mode="json")
+    # Without a sandbox no code exercise is kept, so a run made then is not one made with it.
+    catalogue = {"seed": recipe.seed, "catalogue": families, "sandbox": level()}
     # A sum over two threads rounds otherwise than over one, so the number is part of the key.
     shared = {"seed": recipe.seed, "threads": threads(recipe)}
     stages = [
         Stage("seeds", 1, facts["seeds"] | {"fingerprint": fingerprint(recipe.seeds.sources)}, (), _seeds),
-        Stage("synth", 1, facts["synth"] | {"seed": recipe.seed, "families": families}, (), _synth),
+        Stage("synth", 1, facts["synth"] | catalogue, (), _synth),
         Stage("curate", 1, facts["curate"] | {"seed": recipe.seed}, ("seeds", "synth"), _curate),
     ]
     data = "curate"
