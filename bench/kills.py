@@ -83,9 +83,10 @@ def main() -> None:
                 sorted(path.name for path in (workspace / "artifacts").glob("*.partial")) if workspace.exists() else []
             )
             subprocess.run(command(workspace), check=True, capture_output=True)
-            same = hashes(workspace) == expected
-            equal += same
-            verdict = "equal" if same else "DIFFERENT"
+            found = hashes(workspace)
+            different = sorted(name for name in expected if found.get(name) != expected[name])
+            equal += not different
+            verdict = f"DIFFERENT: {', '.join(different)}" if different else "equal"
             print(
                 f"kill {trial + 1} after {moment:5.1f} s in {', '.join(standing) or 'no stage'}: {verdict}", flush=True
             )

@@ -60,10 +60,9 @@ class Stage:
 
 def build(recipe: Recipe) -> list[Stage]:
     """The graph of a recipe, every stage after its inputs."""
+    from phial.sandbox import level
     from phial.synth.problems import FAMILIES, UNSEEN
     from phial.synth.seeds import fingerprint
-
-    from phial.sandbox import level
 
     families = {family.name: family.version for family in (*FAMILIES.values(), *UNSEEN.values())}
     facts = recipe.model_dump(mode="json")
