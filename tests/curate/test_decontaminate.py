@@ -82,7 +82,7 @@ def test_templates_are_common_and_a_planted_instance_is_not() -> None:
     outcome = run(texts, items)
     assert not outcome.dropped and outcome.partial == 0
     assert outcome.common_long_grams > 0 and outcome.common_short_grams > 0
-    planted = f"Question: {items[3]}\nAnswer: 30006"
+    planted = f"Question\n{items[3]}\nAnswer\n30006"
     outcome = run([*texts, planted], items)
     assert dropped(outcome) == {planted: "13-gram"}
     assert "item-3" in outcome.dropped[0].detail

@@ -44,7 +44,7 @@ def made_run(folder: Path, settings: list[str] | None = None, right: int = 4, be
 def exercise(index: int) -> Record:
     """A worked problem."""
     total = index + 2
-    text = f"Question: Ada has {index} pens and gets 2 more.\nAnswer: {index} + 2 = {total}. The answer is {total}."
+    text = f"Question\nAda has {index} pens and gets 2 more.\nAnswer\n{index} + 2 = {total}. The answer is {total}."
     verdicts = (Verdict("evaluator", True, HOSTILE),)
     params = {"seed": 0, "index": index, "steps": 2}
     lineage = Lineage("exercise/addition", "3", verdicts=verdicts, params=params)

@@ -166,7 +166,7 @@ def test_the_example_leads_from_its_seed_to_its_tokens_and_steps(tmp_path: Path)
     assert tokenizer.decode(ids) == found["text"]
     assert found["params"]["seed"] == 0 and found["version"] == "3"
     assert found["files"] == ["synth-00000000/exercises.parquet", "curate-00000000/train.parquet"]
-    question = found["text"].partition("\nAnswer:")[0]
+    question = found["text"].partition("\nAnswer\n")[0]
     assert "".join(t["text"] for t in found["tokens"] if not t["scored"]).startswith(f"<s>{question}")
     # The steps are those in which the loader itself hands the row out.
     loader, row = Loader(shard, 1, Position(context.recipe.seed)), shard.ids[place["row"]].tolist()

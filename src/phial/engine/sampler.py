@@ -10,7 +10,7 @@ from phial.engine.request import Sampling
 
 
 def random_stream(seed: int) -> np.random.Generator:
-    """A request's own random numbers: one uniform draw a token, whatever else is in the batch."""
+    """A request's own random numbers: one uniform number a vocabulary entry and token, whatever else is in the batch."""
     return np.random.Generator(np.random.Philox(seed))
 
 
@@ -49,28 +49,35 @@ def probabilities(logits: np.ndarray, samplings: Sequence[Sampling]) -> np.ndarr
 
 
 def draw(distribution: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
-    """Draw one token a row by inverting the cumulative distribution.
+    """Draw one token a row by an exponential race: the first of arrivals at rate p, which is token i with chance p_i.
+
+    Inverting the cumulative distribution draws the same, but there a last bit of one logit moves the boundaries of all
+    tokens after it, and a flat distribution has a boundary near every number: a rerun would then often draw otherwise.
+    Here only two arrivals that are all but equal can change places.
 
     Args:
         distribution: float64 [batch, vocab_size], not negative.
-        uniforms: [batch], each in [0, 1).
+        uniforms: [batch, vocab_size], each in [0, 1).
 
     Returns:
         int64 [batch], never a token of probability 0.
     """
-    cumulative = np.cumsum(distribution, axis=1)
-    total = cumulative[:, -1]
-    target = np.minimum(uniforms * total, np.nextafter(total, 0.0))  # the product may round up to the total
-    return (cumulative <= target[:, None]).sum(axis=1)
+    # 1 - u lies in (0, 1], so the logarithm is finite; an arrival at once (u = 0) wins if its token is possible at all
+    times = -np.log1p(-uniforms)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = np.where(distribution > 0, distribution / times, -1.0)
+    return rates.argmax(axis=1)
 
 
-def choose(logits: np.ndarray, samplings: Sequence[Sampling], uniforms: Sequence[float]) -> list[int]:
+def choose(
+    logits: np.ndarray, samplings: Sequence[Sampling], randoms: Sequence[np.random.Generator | None]
+) -> list[int]:
     """The next token of each row.
 
     Args:
         logits: float32 [batch, vocab_size].
         samplings: one a row.
-        uniforms: one number in [0, 1) a row; not looked at where temperature is 0.
+        randoms: one stream a row; not looked at where temperature is 0.
 
     Returns:
         One token a row; of equally likely tokens, greedy rows take the lowest id.
@@ -79,5 +86,6 @@ def choose(logits: np.ndarray, samplings: Sequence[Sampling], uniforms: Sequence
     drawn = [row for row, sampling in enumerate(samplings) if sampling.temperature > 0]
     if drawn:
         distribution = probabilities(logits[drawn], [samplings[row] for row in drawn])
-        tokens[drawn] = draw(distribution, np.array([uniforms[row] for row in drawn]))
+        streams = [randoms[row] or random_stream(0) for row in drawn]
+        tokens[drawn] = draw(distribution, np.stack([stream.random(logits.shape[1]) for stream in streams]))
     return tokens.tolist()

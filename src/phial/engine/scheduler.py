@@ -117,8 +117,7 @@ class Scheduler:
 
     def _advance(self, slots: Sequence[int], logits: np.ndarray) -> None:
         each = [self._live[slot] for slot in slots]
-        uniforms = [running.random.random() if running.random else 0.0 for running in each]
-        tokens = choose(logits, [running.sampling for running in each], uniforms)
+        tokens = choose(logits, [running.sampling for running in each], [running.random for running in each])
         for slot, running, token in zip(slots, each, tokens, strict=True):
             if token in self._stop_ids:
                 running.finish_reason = "stop"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from phial.record import Record, Verdict
 from phial.synth.problems.lexicon import NAMES
 
-_ANSWER = re.compile(r"(?m)(^|Answer: )((?:(?!^Question:|^Answer:).)*?)The answer is (\S+)\.$")
+_ANSWER = re.compile(r"(?m)^(.*?)The answer is (\S+)\.$")  # a worked answer is one line
 
 
 def ablate(records: Sequence[Record], kind: str, share: float, seed: int) -> list[Record]:
@@ -27,7 +27,7 @@ def ablate(records: Sequence[Record], kind: str, share: float, seed: int) -> lis
     """
     generator = random.Random(seed)
     if kind == "answers-only":
-        return [_rewrite(r, kind, lambda text: _ANSWER.sub(r"\1The answer is \3.", text)) for r in records]
+        return [_rewrite(r, kind, lambda text: _ANSWER.sub(r"The answer is \2.", text)) for r in records]
     if kind == "wrong-answers":
         return [_rewrite(r, kind, _spoil(generator)) if generator.random() < share else r for r in records]
     if kind == "no-passages":
@@ -58,12 +58,12 @@ def _spoil(generator: random.Random) -> Callable[[str], str]:
 
     def spoil(text: str) -> str:
         def shift(match: re.Match[str]) -> str:
-            lead, work, answer = match.groups()
+            work, answer = match.groups()
             if not answer.isdigit():
                 return match.group()
             wrong = str(int(answer) + generator.randint(1, 9))
             head, equals, tail = work.rpartition(f"= {answer}")
-            return f"{lead}{head}{f'= {wrong}' if equals else ''}{tail}The answer is {wrong}."
+            return f"{head}{f'= {wrong}' if equals else ''}{tail}The answer is {wrong}."
 
         return _ANSWER.sub(shift, text)
 

@@ -237,6 +237,7 @@ def _tokenizer(context: Context) -> dict[str, Any]:
 
 
 def _tokenize(context: Context) -> dict[str, Any]:
+    from phial.synth.textbook import worked
     from phial.tokens.encode import encode_records
     from phial.tokens.shards import write_shard
     from phial.tokens.tokenizer import load_tokenizer
@@ -257,7 +258,7 @@ def _tokenize(context: Context) -> dict[str, Any]:
         (context.draft.path / name).mkdir()
         header = write_shard(context.draft.path / name, documents, row, tokenizer.vocab_size, tokenizer.eos_id)
         metrics[name] = header | {"too_long": dropped}
-    texts = [f"Question: {line['question']}\nAnswer: {line['work']}" for line in heldout]
+    texts = [worked(line["question"], line["work"]) for line in heldout]
     documents, _ = encode_records(tokenizer, _plain(texts), row)
     (context.draft.path / "heldout-textbook").mkdir()
     folder = context.draft.path / "heldout-textbook"
@@ -309,11 +310,13 @@ def _pretrain(context: Context, shard: str) -> dict[str, Any]:
 
 
 def _sft(context: Context) -> dict[str, Any]:
+    from phial.align.sft import adopt_roles
     from phial.model.checkpoint import load_checkpoint
 
     _set_threads(context.recipe)
     parent = next(artifact for name, artifact in context.inputs.items() if name.startswith("pretrain"))
-    model, _ = load_checkpoint(parent.path)
+    model, tokenizer = load_checkpoint(parent.path)
+    adopt_roles(model, tokenizer)
     return _train(context, model, "sft", context.recipe.sft, context.recipe.dtype)
 
 

@@ -10,7 +10,7 @@ from phial.tokens.shards import Document
 from phial.tokens.tokenizer import Tokenizer
 
 # Where the worked answer of an exercise begins; what stands before it is drawn at random and teaches nothing.
-ANSWER = "\nAnswer:"
+ANSWER = "\nAnswer\n"
 
 
 def encode_records(tokenizer: Tokenizer, records: Iterable[Record], longest: int) -> tuple[list[Document], int]:

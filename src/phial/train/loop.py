@@ -111,7 +111,8 @@ def train(
         PhialError: the loss is no longer finite.
     """
     torch.use_deterministic_algorithms(True)
-    torch.set_flush_denormal(True)  # denormals in the moments of rare tokens slow AVX2 several times
+    # Denormals in the moments of rare tokens slow AVX2 several times. The flag is the thread's, so it is put back after.
+    torch.set_flush_denormal(True)
     folder.mkdir(parents=True, exist_ok=True)
     optimizer = Optimizer(model.named_parameters(), config.optimizer)
     progress = load_state(folder, model, optimizer) or Progress(0, 0, Position(config.seed), 0)
@@ -162,6 +163,7 @@ def train(
                 position = Progress(step * step_tokens, step, loader.position, metrics.tell())
                 save_state(folder, model, optimizer, position)
                 saved = time.monotonic()
+    torch.set_flush_denormal(False)
     if not finite:
         raise PhialError("loss is not finite at the last step", where=str(metrics_path), do="lower the learning rates")
     return last or _last_metrics(metrics_path)

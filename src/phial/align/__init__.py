@@ -1,0 +1,1 @@
+"""Alignment: what turns a pretrained decoder into one that answers."""
