@@ -15,9 +15,9 @@ PARTS = {USER: "Question", SYSTEM: "Question", ASSISTANT: "Answer"}
 def adopt_roles(model: Decoder, tokenizer: Tokenizer) -> None:
     """Start the control tokens' embeddings from tokens that already mean the same.
 
-    Pretraining never shows a control token, so its embedding holds nothing but the push away from every target. A small
-    model that meets it in a short fine-tuning forgets more than it learns: from there the same fine-tuning left in-range
-    problems at 70 %, with the pretrained answers all but exact.
+    Pretraining never shows a control token, so its embedding holds nothing but the push away from every target. A
+    small model that meets it in a short fine-tuning forgets more than it learns: without this, and with answers that
+    began after a space in the textbook, fine-tuning raised the loss on textbook answers from 0.03 to 0.54 bits per byte.
     """
     table = model.embed_tokens.weight
     for token, word in PARTS.items():

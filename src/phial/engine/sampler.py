@@ -10,7 +10,7 @@ from phial.engine.request import Sampling
 
 
 def random_stream(seed: int) -> np.random.Generator:
-    """A request's own random numbers: one uniform number a vocabulary entry and token, whatever else is in the batch."""
+    """A request's own random numbers, whatever else is in the batch: a token takes one for each vocabulary entry."""
     return np.random.Generator(np.random.Philox(seed))
 
 
@@ -64,7 +64,7 @@ def draw(distribution: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     """
     # 1 - u lies in (0, 1], so the logarithm is finite; an arrival at once (u = 0) wins if its token is possible at all
     times = -np.log1p(-uniforms)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         rates = np.where(distribution > 0, distribution / times, -1.0)
     return rates.argmax(axis=1)
 

@@ -37,8 +37,8 @@ class Rejects:
 def worked(question: str, work: str) -> str:
     """An exercise as training text.
 
-    Question and answer begin a line, as they do in the chat format: a word at the start of a line and the same word after
-    a space are different tokens, and a model of this size does not carry what it learnt from one to the other.
+    Question and answer begin a line, as they do in the chat format: a word at the start of a line and the same word
+    after a space are different tokens, and a model of this size does not carry over what it learnt with one.
     """
     return f"Question\n{question}\nAnswer\n{work}"
 

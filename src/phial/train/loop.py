@@ -111,7 +111,7 @@ def train(
         PhialError: the loss is no longer finite.
     """
     torch.use_deterministic_algorithms(True)
-    # Denormals in the moments of rare tokens slow AVX2 several times. The flag is the thread's, so it is put back after.
+    # Denormals in the moments of rare tokens slow AVX2 several times. The flag is the thread's: it is put back after.
     torch.set_flush_denormal(True)
     folder.mkdir(parents=True, exist_ok=True)
     optimizer = Optimizer(model.named_parameters(), config.optimizer)
