@@ -17,7 +17,7 @@ def adopt_roles(model: Decoder, tokenizer: Tokenizer) -> None:
 
     Pretraining never shows a control token, so its embedding holds nothing but the push away from every target. A
     small model that meets it in a short fine-tuning forgets more than it learns: without this, and with answers that
-    began after a space in the textbook, fine-tuning raised the loss on textbook answers from 0.03 to 0.54 bits per byte.
+    began after a space in the textbook, fine-tuning took textbook answers from 0.03 to 0.54 bits per byte.
     """
     table = model.embed_tokens.weight
     for token, word in PARTS.items():
