@@ -104,7 +104,7 @@ def ask(
 ) -> None:
     """Answer one question on standard output.
 
-    Example: phial ask "Ada has 12 pens and buys 30 more. How many pens does Ada have now?"
+    Example: phial ask "Ada has 12 pens. Ben has 30 pens. How many pens do they have together?"
     """
     from phial.engine.console import run_ask
 

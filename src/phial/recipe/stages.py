@@ -283,85 +283,16 @@ def threads(recipe: Recipe) -> int:
     return recipe.threads or max(1, (os.cpu_count() or 1) // lanes(recipe))
 
 
-def _set_threads(recipe: Recipe) -> None:
-    import torch
-
-    torch.set_num_threads(threads(recipe))
-
-
 def _pretrain(context: Context, shard: str) -> dict[str, Any]:
-    from phial.model.config import ModelConfig
-    from phial.model.decoder import Decoder
-    from phial.tokens.tokenizer import load_tokenizer
+    from phial.recipe.training import pretrain
 
-    _set_threads(context.recipe)
-    tokenizer = load_tokenizer(context.inputs["tokenizer"].path)
-    shape = context.recipe.model.model_dump()
-    config = ModelConfig(
-        **shape,
-        vocab_size=tokenizer.vocab_size,
-        bos_token_id=tokenizer.bos_id,
-        eos_token_id=tokenizer.eos_id,
-        pad_token_id=tokenizer.eos_id,
-    )
-    model = Decoder(config)
-    model.initialise(context.recipe.seed)
-    return _train(context, model, shard, context.recipe.pretrain, "float32")
+    return pretrain(context, shard)
 
 
 def _sft(context: Context) -> dict[str, Any]:
-    from phial.align.sft import adopt_roles
-    from phial.model.checkpoint import load_checkpoint
+    from phial.recipe.training import sft
 
-    _set_threads(context.recipe)
-    parent = next(artifact for name, artifact in context.inputs.items() if name.startswith("pretrain"))
-    model, tokenizer = load_checkpoint(parent.path)
-    adopt_roles(model, tokenizer)
-    return _train(context, model, "sft", context.recipe.sft, context.recipe.dtype)
-
-
-def _train(context: Context, model: Any, shard_name: str, config: Any, dtype: str) -> dict[str, Any]:
-    from phial.model.checkpoint import save_checkpoint
-    from phial.tokens.shards import read_shard
-    from phial.tokens.tokenizer import load_tokenizer
-    from phial.train.loop import TrainConfig, train
-    from phial.train.optim import OptimizerConfig
-
-    tokens = context.inputs["tokenize"].path
-    folder = context.draft.path
-    context.draft.scratch |= {"state", "state.new", "state.old"}
-    context.draft.volatile |= {"timing.jsonl"}
-    settings = TrainConfig(
-        tokens=config.tokens,
-        batch_rows=config.batch_rows,
-        micro_rows=config.micro_rows,
-        seed=context.recipe.seed,
-        document_mask=config.document_mask,
-        evaluations=config.evaluations,
-        save_seconds=config.save_seconds,
-        warmup=config.warmup,
-        warmdown=config.warmdown,
-        optimizer=OptimizerConfig(matrix_lr=config.matrix_lr, scalar_lr=config.scalar_lr),
-    )
-    held_out = {name: read_shard(tokens / f"heldout-{name}") for name in ("textbook", "organic")}
-    started = time.perf_counter()
-    name = folder.name.rpartition("-")[0]
-    with context.reporter.task(name, config.tokens, "tokens") as track:
-        metrics = train(
-            model.train(),
-            read_shard(tokens / shard_name),
-            held_out,
-            settings,
-            folder,
-            lambda tokens, loss: track(tokens, f"loss {loss:.3f}"),
-        )
-    save_checkpoint(folder, model, load_tokenizer(context.inputs["tokenizer"].path), dtype)
-    seconds = time.perf_counter() - started
-    return metrics | {
-        "parameters": model.config.parameters,
-        "tokens": config.tokens,
-        "train_seconds": round(seconds, 1),
-    }
+    return sft(context)
 
 
 def _evaluate(context: Context) -> dict[str, Any]:
