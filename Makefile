@@ -19,7 +19,7 @@ test: $(READY)  ## the default test suite
 check: $(READY)  ## what CI runs: lint, format, types, tests
 	$(BIN)/ruff check src tests bench
 	$(BIN)/ruff format --check src tests bench
-	$(BIN)/pyrefly check
+	$(BIN)/pyrefly check --python-interpreter-path $(BIN)/python
 	$(BIN)/python -m pytest
 
 bench: $(READY)  ## the quick benchmarks; each prints a JSON line last
