@@ -73,6 +73,11 @@ def chosen_families(names: Sequence[str]) -> list[Family]:
     return [family for name, family in FAMILIES.items() if not names or name in names]
 
 
+def _round(families: Sequence[Family]) -> list[Family]:
+    """One round of draws: every family as often as its share says."""
+    return [family for turn in range(max(f.share for f in families)) for family in families if turn < family.share]
+
+
 def exercises(count: int, seed: int, rejects: Rejects, names: Sequence[str] = ()) -> Iterator[Record]:
     """Worked problems, the families in turn.
 
@@ -82,7 +87,7 @@ def exercises(count: int, seed: int, rejects: Rejects, names: Sequence[str] = ()
         rejects: filled while iterating.
         names: families to draw from; all for none.
     """
-    families = chosen_families(names)
+    families = _round(chosen_families(names))
     for index in range(count):
         family = families[index % len(families)]
         problem = generate(family, index, seed)
@@ -93,7 +98,7 @@ def exercises(count: int, seed: int, rejects: Rejects, names: Sequence[str] = ()
 
 def passages(count: int, seed: int, rejects: Rejects, names: Sequence[str] = ()) -> Iterator[Record]:
     """One idea explained, then exercised: a passage never leaves its reader without practice."""
-    families = chosen_families(names)
+    families = _round(chosen_families(names))
     for index in range(count):
         family = families[index % len(families)]
         idea, problem = passage(family, index, seed + 1)
@@ -104,7 +109,7 @@ def passages(count: int, seed: int, rejects: Rejects, names: Sequence[str] = ())
 
 def conversations(count: int, seed: int, rejects: Rejects, names: Sequence[str] = ()) -> Iterator[Record]:
     """Problems as one user turn and one assistant turn."""
-    families = chosen_families(names)
+    families = _round(chosen_families(names))
     for index in range(count):
         family = families[index % len(families)]
         problem = generate(family, index, seed + 2)

@@ -26,6 +26,7 @@ _OPERAND = rf"\(*-?(?:{_NUMBER}|[a-z](?![A-Za-z]))\)*"
 _SIDE = rf"{_OPERAND}(?: [+\-*/] {_OPERAND})*"
 _CHAIN: Final = re.compile(rf"(?<![A-Za-z\d.]){_SIDE}(?: [=<>] {_SIDE})+")
 _SIMPLE: Final = re.compile(r"(\d+) ([+\-*/]) (\d+) = (\d+)")
+_WORKED: Final = re.compile(r"(\d+) ([+\-*/]) (\d+) = (\d+) ([+-]) (\d+) = (\d+)")
 _RELATION: Final = re.compile(r" ([=<>]) ")
 _TOKEN: Final = re.compile(rf"{_NUMBER}|[a-z+\-*/()]")
 _SIGN: Final = re.compile(r"[=<>]")
@@ -92,7 +93,15 @@ def check_relations(text: str) -> str | None:
         chain, start = match.group(), match.start()
         if _BEFORE.search(text, max(0, start - 2), start) or _AFTER.match(text, match.end()):
             return f"malformed relation near {chain!r}"
-        simple = _SIMPLE.fullmatch(chain)
+        simple, worked = _SIMPLE.fullmatch(chain), _WORKED.fullmatch(chain)
+        if worked is not None:
+            signs += 2
+            left, operator, right, big, sign, small, value = worked.groups()
+            if not _simple_holds(int(left), operator, int(right), int(value)) or not _simple_holds(
+                int(big), sign, int(small), int(value)
+            ):
+                return f"false relation {chain!r}"
+            continue
         if simple is None:
             signs += len(_SIGN.findall(chain))
             chains.append(chain)

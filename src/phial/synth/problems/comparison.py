@@ -7,7 +7,8 @@ FAMILIES = (
     Family(
         name="compare_difference",
         skill="comparison",
-        version=1,
+        version=2,
+        share=2,
         idea=(
             "To find how many more, subtract the smaller number from the larger. 30 is 30 - 18 = 12 more than 18.",
             "The difference of two numbers says how far apart they are. 45 and 40 differ by 45 - 40 = 5.",
@@ -96,8 +97,8 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("first", "a + b", "First: {eq}."),
-                    Step("second", "c + d", "Second: {eq}."),
+                    Step("first", "a + b", "{name} {eq}."),
+                    Step("second", "c + d", "{other} {eq}."),
                     Step("sign", "'>' if first > second else '<'", "{first} {sign} {second}."),
                     Step("who", "'{name}' if sign == '>' else '{other}'", ""),
                 ),
@@ -110,17 +111,15 @@ FAMILIES = (
     Family(
         name="compare_three",
         skill="comparison",
-        version=1,
+        version=2,
+        share=3,
         idea=(
-            "To see who has the most of three, put the numbers in order: 31 > 28 > 19. The first one is the most.",
-            "Compare the tens first. If the tens are equal, compare the ones. 47 > 45 > 39.",
+            "To see who has the most of three, compare two, and then the larger one with the third: 31 > 28, 31 > 19.",
+            "Compare the tens first. If the tens are equal, compare the ones. 47 > 39, and 47 > 45.",
+            ("If one height is told by another, find it first. 60 and 15 more is 60 + 15 = 75. Then compare: 75 > 70."),
             (
-                "If one height is told by another, find it first. 60 and 15 more is 60 + 15 = 75. Then compare: 75 > "
-                "70 > 60."
-            ),
-            (
-                "The tallest has the largest number, and the shortest has the smallest number. Order all of them, then "
-                "look."
+                "The tallest has the largest number, and the shortest has the smallest number. Keep the name "
+                "with its number."
             ),
         ),
         variants=(
@@ -145,10 +144,11 @@ FAMILIES = (
                     "In a game {name} has {a} points. {other} has {b} points, and {third} has {c}. Who wins the game?",
                 ),
                 work=(
-                    Step("high", "max(a, b, c)", ""),
-                    Step("low", "min(a, b, c)", ""),
-                    Step("middle", "a + b + c - high - low", "{high} > {middle} > {low}."),
-                    Step("who", "'{name}' if high == a else '{other}' if high == b else '{third}'", ""),
+                    Step("sign", "'>' if a > b else '<'", "{name} {a}, {other} {b}: {a} {sign} {b}."),
+                    Step("leader", "'{name}' if sign == '>' else '{other}'", ""),
+                    Step("ahead", "max(a, b)", ""),
+                    Step("sign2", "'>' if ahead > c else '<'", "{leader} {ahead}, {third} {c}: {ahead} {sign2} {c}."),
+                    Step("who", "'{leader}' if sign2 == '>' else '{third}'", ""),
                 ),
                 answer="('{name}' if a > c else '{third}') if a > b else ('{other}' if b > c else '{third}')",
                 where="not (a == b or a == c or b == c)",
@@ -180,11 +180,9 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("b", "a + more", "Second: {eq}."),
-                    Step("high", "max(b, c)", ""),
-                    Step("low", "min(a, c)", ""),
-                    Step("middle", "a + b + c - high - low", "{high} > {middle} > {low}."),
-                    Step("who", "'{other}' if high == b else '{third}'", ""),
+                    Step("b", "a + more", "{other} {eq}."),
+                    Step("sign", "'>' if b > c else '<'", "{other} {b}, {third} {c}: {b} {sign} {c}."),
+                    Step("who", "'{other}' if sign == '>' else '{third}'", ""),
                 ),
                 answer="'{other}' if more > c - a else '{third}'",
                 where="not (a == c or a + more == c) and abs(a + more - c) < 30",
@@ -216,11 +214,10 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("b", "a + more", "Second: {eq}."),
-                    Step("c", "b - less", "Third: {eq}."),
-                    Step("low", "min(a, c)", ""),
-                    Step("middle", "max(a, c)", "{low} < {middle} < {b}."),
-                    Step("who", "'{name}' if low == a else '{third}'", ""),
+                    Step("b", "a + more", "{other} {eq}."),
+                    Step("c", "b - less", "{third} {eq}."),
+                    Step("sign", "'>' if a > c else '<'", "{name} {a}, {third} {c}: {a} {sign} {c}."),
+                    Step("who", "'{name}' if sign == '<' else '{third}'", ""),
                 ),
                 answer="'{name}' if more > less else '{third}'",
                 where="(more > less or more < less) and a + more > less + 1",

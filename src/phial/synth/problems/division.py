@@ -212,7 +212,8 @@ FAMILIES = (
     Family(
         name="division_leftover",
         skill="division",
-        version=1,
+        version=2,
+        share=2,
         idea=(
             (
                 "If things do not fit evenly, some are left over. 4 boxes of 6 use 4 * 6 = 24 of 27, and 27 - 24 = 3 "
@@ -244,7 +245,8 @@ FAMILIES = (
                 ),
                 work=(
                     Step("full", "total // parts", ""),
-                    Step("packed", "full * parts", "{eq} fits in {total}."),
+                    Step("tries", "multiples(parts, total)", "{tries} fits in {total}."),
+                    Step("packed", "full * parts", ""),
                     Step("groups", "full", ""),
                 ),
                 answer="(total - total % parts) / parts",
@@ -272,7 +274,8 @@ FAMILIES = (
                 ),
                 work=(
                     Step("full", "total // parts", ""),
-                    Step("packed", "full * parts", "{eq} fits in {total}."),
+                    Step("tries", "multiples(parts, total)", "{tries} fits in {total}."),
+                    Step("packed", "full * parts", ""),
                     Step("left", "total - packed", "Left over: {eq}."),
                 ),
                 answer="total % parts",
@@ -306,7 +309,8 @@ FAMILIES = (
                 ),
                 work=(
                     Step("full", "total // parts", ""),
-                    Step("packed", "full * parts", "{eq} fits in {total}."),
+                    Step("tries", "multiples(parts, total)", "{tries} fits in {total}."),
+                    Step("packed", "full * parts", ""),
                     Step("left", "total - packed", "Left over: {eq}."),
                     Step("needed", "parts - left", "Needed: {eq}."),
                 ),

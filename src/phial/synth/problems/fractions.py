@@ -124,7 +124,8 @@ FAMILIES = (
     Family(
         name="fraction_compare",
         skill="fractions",
-        version=1,
+        version=2,
+        share=2,
         idea=(
             "With the same bottom, the larger top is the larger fraction: 5/8 > 3/8.",
             (
@@ -152,7 +153,7 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("sign", "'>' if a > b else '<'", "{a}/{n} {sign} {b}/{n}."),
+                    Step("sign", "'>' if a > b else '<'", "{name} {a}/{n}, {other} {b}/{n}: {a} {sign} {b}."),
                     Step("who", "'{name}' if sign == '>' else '{other}'", ""),
                 ),
                 answer="'{name}' if a / n > b / n else '{other}'",
@@ -218,7 +219,11 @@ FAMILIES = (
                     Step("large", "small * times", ""),
                     Step("factor", "large / small"),
                     Step("top", "a * factor"),
-                    Step("sign", "'>' if top > b else '<'", "{top}/{large} {sign} {b}/{large}."),
+                    Step(
+                        "sign",
+                        "'>' if top > b else '<'",
+                        "{name} {top}/{large}, {other} {b}/{large}: {top} {sign} {b}.",
+                    ),
                     Step("who", "'{name}' if top > b else '{other}'", ""),
                 ),
                 answer="'{name}' if a / small > b / (small * times) else '{other}'",

@@ -57,7 +57,7 @@ class Step:
 
     `expression` uses quantities and earlier steps with + - * / and parentheses; division is exact, and a tight slash as
     in `a/b` is a fraction literal: it binds first and is shown as 3/4. `{eq}` in `say` shows the expression with its
-    numbers and its value, "3 * 4 = 12". `say` may use any quantity, word field or step so far. A step with an empty
+    numbers and its value, "3 * 4 = 12" (see `equation`). `say` may use any quantity, word field or step so far. A step with an empty
     `say` is silent; a step without `{eq}` may also use % // comparisons, conditionals, min max abs, and text:
     "'{name}' if a > b else '{other}'", "'>' if a > b else '<'". The last step's value is the answer.
     """
@@ -88,13 +88,17 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """One kind of problem: the idea behind it in several wordings, and variants of one, two, three or more steps."""
+    """One kind of problem: the idea behind it in several wordings, and variants of one, two, three or more steps.
+
+    `share` is how often a round of training problems draws from it: skills that are learnt late get more practice.
+    """
 
     name: str
     skill: str
     version: int
     idea: tuple[str, ...]
     variants: tuple[Variant, ...]
+    share: int = 1
 
 
 @dataclass(frozen=True, slots=True)

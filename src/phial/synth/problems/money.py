@@ -107,6 +107,7 @@ FAMILIES = (
         name="money_change",
         skill="money",
         version=1,
+        share=2,
         idea=(
             "Change is what comes back: subtract the cost from the money that you pay. 50 - 30 = 20 dollars.",
             "First find the cost, then subtract it: 3 * 6 = 18, and 20 - 18 = 2 dollars of change.",

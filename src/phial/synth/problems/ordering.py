@@ -2,13 +2,20 @@
 
 from phial.synth.problems.lang import Family, Step, Variant, span
 
+# Sorted by insertion, one number at a time: each line copies the one before and finds one place.
+_THREE_SORTED = (
+    Step("small", "min(a, b)", ""),
+    Step("large", "max(a, b)", "{small} < {large}."),
+    Step("low", "min(small, c)", ""),
+    Step("high", "max(large, c)", ""),
+    Step("middle", "a + b + c - low - high", "{low} < {middle} < {high}."),
+)
 _FOUR_SORTED = (
-    Step("smallest", "min(a, b, c, d)", ""),
-    Step("largest", "max(a, b, c, d)", ""),
-    Step("inner", "max(min(a, b), min(c, d))", ""),
-    Step("outer", "min(max(a, b), max(c, d))", ""),
-    Step("second", "min(inner, outer)", ""),
-    Step("third_number", "max(inner, outer)", "{smallest} < {second} < {third_number} < {largest}."),
+    *_THREE_SORTED,
+    Step("smallest", "min(low, d)", ""),
+    Step("second", "min(middle, max(low, d))", ""),
+    Step("third_number", "max(middle, min(high, d))", ""),
+    Step("largest", "max(high, d)", "{smallest} < {second} < {third_number} < {largest}."),
 )
 _FOUR_DIFFERENT = "not (a == b or a == c or a == d or b == c or b == d or c == d)"
 
@@ -16,9 +23,10 @@ FAMILIES = (
     Family(
         name="order_numbers",
         skill="ordering",
-        version=1,
+        version=2,
+        share=3,
         idea=(
-            "To sort numbers, write the smallest first, then the next one, and the largest last: 12 < 25 < 31.",
+            "To sort numbers, sort two, and then put each other number in its place: 12 < 31, then 12 < 25 < 31.",
             "In a sorted list, each number is less than the next one. In 7 < 19 < 40, place 2 holds 19.",
             (
                 "Sort before you look. The smallest is at the front and the largest at the end. In 14 < 20 < 33 < 50 "
@@ -50,9 +58,7 @@ FAMILIES = (
                     "What is in place {rank} when {name} puts {a}, {b} and {c} in order from smallest to largest?",
                 ),
                 work=(
-                    Step("low", "min(a, b, c)", ""),
-                    Step("high", "max(a, b, c)", ""),
-                    Step("middle", "a + b + c - low - high", "{low} < {middle} < {high}."),
+                    *_THREE_SORTED,
                     Step("pick", "low if rank == 1 else middle if rank == 2 else high", ""),
                 ),
                 answer="min(a, b, c) if rank == 1 else max(a, b, c) if rank == 3 else "
@@ -97,8 +103,8 @@ FAMILIES = (
                 ),
                 work=(
                     *_FOUR_SORTED,
-                    Step("middle", "second + third_number", "Middle two: {eq}."),
-                    Step("median", "middle / 2", "Half: {eq}."),
+                    Step("both", "second + third_number", "Middle two: {eq}."),
+                    Step("median", "both / 2", "Half: {eq}."),
                 ),
                 answer="(a + b + c + d - max(a, b, c, d) - min(a, b, c, d)) / 2",
                 where=f"{_FOUR_DIFFERENT} and (a + b + c + d - max(a, b, c, d) - min(a, b, c, d)) % 2 == 0",

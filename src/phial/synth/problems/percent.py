@@ -9,6 +9,7 @@ FAMILIES = (
         name="percent_of_number",
         skill="percent",
         version=1,
+        share=2,
         idea=(
             (
                 "Percent means out of 100. 50% is 1/2, 25% is 1/4, 20% is 1/5 and 10% is 1/10. So 25% of 40 is 40 / 4 "

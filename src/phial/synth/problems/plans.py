@@ -9,6 +9,7 @@ from functools import cache
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Final
 
+from phial.synth.problems.equation import equation, multiples
 from phial.synth.problems.lexicon import WORD_FIELDS
 
 if TYPE_CHECKING:
@@ -47,14 +48,17 @@ def _divide(dividend: int | Fraction, divisor: int | Fraction) -> int | Fraction
     return Fraction(dividend) / divisor if dividend % divisor else dividend // divisor
 
 
-_FUNCTIONS: Final[dict[str, Any]] = {"min": min, "max": max, "abs": abs, "_divide": _divide}
-_SCOPE: Final[dict[str, Any]] = {"__builtins__": {}, **_FUNCTIONS}
+_FUNCTIONS: Final[dict[str, Any]] = {
+    "min": min, "max": max, "abs": abs, "multiples": multiples, "_divide": _divide,
+}  # fmt: skip
+_SCOPE: Final[dict[str, Any]] = {"__builtins__": {}, "_equation": equation, **_FUNCTIONS}
 _ALLOWED: Final = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Name, ast.Constant,
     ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
 )  # fmt: skip
 _TIGHT: Final = re.compile(r"(?<![\w)])(\w+)/(\w+)")
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
+_BINARY: Final = re.compile(r"(\w+) ([-+*/]) (\w+)")
 
 
 class _Exact(ast.NodeTransformer):
@@ -150,6 +154,12 @@ def _plan(variant: "Variant") -> Plan:
         shown = _NAME.sub(lambda match: "{" + match.group() + "}", step.expression)
         known.add(step.name)
         say = step.say.replace("{eq}", f"{shown} = {{{step.name}}}")
+        binary = _BINARY.fullmatch(step.expression)
+        if binary and "{eq}" in step.say:
+            left, operator, right = binary.groups()
+            lines.append(f"    v['{step.name}_eq'] = _equation({left}, {operator!r}, {right}, {step.name})")
+            known.add(f"{step.name}_eq")
+            say = step.say.replace("{eq}", f"{{{step.name}_eq}}")
         unknown = {field for _, field, _ in _fields(say) if field} - known
         if unknown:
             raise ValueError(f"step {step.name} says {sorted(unknown)}, which not every wording names")

@@ -116,6 +116,7 @@ FAMILIES = (
         name="missing_number",
         skill="sequences",
         version=1,
+        share=2,
         idea=(
             "A gap in a pattern is filled with the step. In 5, _, 11 with steps of 3 the missing number is 5 + 3 = 8.",
             (

@@ -7,6 +7,7 @@ FAMILIES = (
         name="time_elapsed",
         skill="time",
         version=1,
+        share=2,
         idea=(
             (
                 "Within one hour, subtract the minutes to find how long it took: from 3:10 to 3:45 is 45 - 10 = 35 "
