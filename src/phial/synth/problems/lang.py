@@ -57,9 +57,10 @@ class Step:
 
     `expression` uses quantities and earlier steps with + - * / and parentheses; division is exact, and a tight slash as
     in `a/b` is a fraction literal: it binds first and is shown as 3/4. `{eq}` in `say` shows the expression with its
-    numbers and its value, "3 * 4 = 12" (see `equation`). `say` may use any quantity, word field or step so far. A step with an empty
-    `say` is silent; a step without `{eq}` may also use % // comparisons, conditionals, min max abs, and text:
-    "'{name}' if a > b else '{other}'", "'>' if a > b else '<'". The last step's value is the answer.
+    numbers and its value, "3 * 4 = 12", with the partial results of `equation` where it has two operands. `say` may use
+    any quantity, word field or step so far. A step with an empty `say` is silent; a step without `{eq}` may also use
+    % // comparisons, conditionals, min max abs multiples, and text: "'{name}' if a > b else '{other}'",
+    "'>' if a > b else '<'". The last step's value is the answer.
     """
 
     name: str
