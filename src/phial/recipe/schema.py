@@ -140,7 +140,7 @@ class Evaluate(Section):
     items: int = Field(1_000, gt=0)
     sampled: int = Field(200, ge=0)
     temperature: float = Field(0.7, gt=0)
-    max_tokens: int = Field(160, gt=0)
+    max_tokens: int = Field(200, gt=0)
     benchmarks: str = ""
     benchmark_items: int = Field(1_319, gt=0)
 
