@@ -10,7 +10,7 @@ import torch
 
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
-from phial.model.decoder import Decoder, document_mask
+from phial.model.decoder import Decoder
 from phial.tokens.shards import Document, read_shard, write_shard
 from phial.train.loader import Loader, Position, rows_to_batch
 from phial.train.loop import TrainConfig, next_token, train
@@ -90,7 +90,7 @@ def test_packed_with_document_mask_is_padded(shard):
                 parameter.normal_(0, 0.2)
         row = next(r for r in range(shard.rows) if shard.starts[r].sum() > 1)
         batch = rows_to_batch(shard, np.array([row]))
-        packed = model(batch.ids, document_mask(batch.starts))[0]
+        packed = model(batch.ids, batch.starts)[0]
         edges = [*torch.nonzero(batch.starts[0]).flatten().tolist(), batch.ids.shape[1]]
         for start, end in itertools.pairwise(edges):
             alone = model(batch.ids[:, start:end])[0]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from phial.errors import PhialError
-from phial.model.decoder import Decoder, document_mask
+from phial.model.decoder import Decoder
 from phial.tokens.shards import Shard
 from phial.train.loader import Batch, Loader, Position, rows_to_batch
 from phial.train.objective import linear_cross_entropy
@@ -63,9 +63,9 @@ class Watcher(Protocol):
 Objective = Callable[[Decoder, Batch, Tensor | None], Tensor]
 
 
-def next_token(model: Decoder, batch: Batch, mask: Tensor | None) -> Tensor:
+def next_token(model: Decoder, batch: Batch, starts: Tensor | None) -> Tensor:
     """Sum of next-token cross-entropies over the batch's scored targets, in nats."""
-    hidden = model.hidden(batch.ids, mask)
+    hidden = model.hidden(batch.ids, starts)
     return linear_cross_entropy(hidden.flatten(0, 1), model.head_weight, batch.targets.flatten())
 
 
@@ -77,7 +77,7 @@ def bits_per_byte(model: Decoder, shard: Shard, masked: bool, rows: int = 16) ->
     nats = 0.0
     for start in range(0, shard.rows, rows):
         batch = rows_to_batch(shard, np.arange(start, min(start + rows, shard.rows)))
-        nats += float(next_token(model, batch, document_mask(batch.starts) if masked else None))
+        nats += float(next_token(model, batch, batch.starts if masked else None))
     return nats / math.log(2) / shard.scored_bytes
 
 
@@ -102,7 +102,7 @@ def train(
         config: budget, batch, rates.
         folder: the run's folder.
         watch: called after every step.
-        objective: (model, batch, mask) -> summed loss.
+        objective: (model, batch, starts or None) -> summed loss.
 
     Returns:
         The last metrics: loss, and bits-per-byte by held-out name.
@@ -176,8 +176,8 @@ def _accumulate(model: Decoder, batch: Batch, config: TrainConfig, objective: Ob
     for start in range(0, batch.ids.shape[0], config.micro_rows):
         part = slice(start, start + config.micro_rows)
         micro = Batch(batch.ids[part], batch.targets[part], batch.starts[part], batch.count)
-        mask = document_mask(micro.starts) if config.document_mask else None
-        loss = objective(model, micro, mask) / count
+        starts = micro.starts if config.document_mask else None
+        loss = objective(model, micro, starts) / count
         loss.backward()
         total += loss.detach()
     return total
