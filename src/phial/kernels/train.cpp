@@ -2,8 +2,7 @@
 // softmax cross-entropy, forward and backward, float32.
 //
 // Every function is single-threaded, has no state and reads nothing but its arguments: the caller owns threads, and the
-// same inputs give the same bits. All tensors are contiguous and row-major. Vectors are 8 floats wide; the compiler
-// splits them where the machine has narrower ones. Sums keep explicit accumulators instead of -ffast-math, so that their
+// same inputs give the same bits. All tensors are contiguous and row-major. Sums keep explicit accumulators instead of -ffast-math, so that their
 // order is written here, does not depend on alignment, and NaN and infinity reach the loss.
 
 #include <algorithm>
@@ -20,10 +19,14 @@
 
 namespace {
 
-typedef float Floats __attribute__((vector_size(32)));
-typedef int32_t Integers __attribute__((vector_size(32)));
-
+#if defined(__AVX2__)
 constexpr long WIDTH = 8;
+#else
+constexpr long WIDTH = 4;  // SSE2 and NEON
+#endif
+typedef float Floats __attribute__((vector_size(4 * WIDTH)));
+typedef int32_t Integers __attribute__((vector_size(4 * WIDTH)));
+
 constexpr float INFINITE = std::numeric_limits<float>::infinity();
 using Whole = std::integral_constant<long, WIDTH>;
 
@@ -45,9 +48,13 @@ INLINE void store(float* to, Floats value, Whole = {}) { std::memcpy(to, &value,
 
 INLINE void store(float* to, Floats value, long count) { std::memcpy(to, &value, count * sizeof(float)); }
 
-INLINE float sum(Floats v) { return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])); }
+INLINE float sum(Floats v) {
+    float total = 0;
+    for (int lane = 0; lane < WIDTH; ++lane) total += v[lane];
+    return total;
+}
 
-// body(index, width) over [0, count) in steps of 8, the last step with what is left.
+// body(index, width) over [0, count) in steps of WIDTH, the last step with what is left.
 template <class Body>
 INLINE void each(long count, Body body) {
     long i = 0;
@@ -106,7 +113,7 @@ struct View {
     long row, column;
 };
 
-// c[M, 8 V] (+)= a[M, depth] b[depth, 8 V], held in registers.
+// c[M, V WIDTH] (+)= a[M, depth] b[depth, V WIDTH], held in registers.
 template <int M, int V, bool ADD>
 INLINE void tile(long depth, View a, const float* b, long b_row, float* c, long c_row) {
     Floats held[M][V];
@@ -133,7 +140,7 @@ void band(long columns, long depth, View a, const float* b, long b_row, float* c
 
 constexpr long BAND = 6;  // 6 x 2 accumulators, two columns of b and one broadcast fill 15 of AVX2's 16 registers
 
-// c[rows, columns] (+)= a[rows, depth] b[depth, columns] with at most BAND rows and columns a multiple of 8.
+// c[rows, columns] (+)= a[rows, depth] b[depth, columns] with at most BAND rows and columns a multiple of WIDTH.
 template <bool ADD>
 void multiply(long rows, long columns, long depth, View a, const float* b, long b_row, float* c, long c_row) {
     switch (rows) {
