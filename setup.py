@@ -7,7 +7,15 @@ one that runs. Both are plain shared objects, opened with ctypes. Without a comp
 from setuptools import Extension, setup
 
 # Not -ffast-math: NaN and infinity must reach the loss, and sums keep the order that the source gives them.
-FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden", "-Wno-psabi"]
+FLAGS = [
+    "-std=c++17",
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fvisibility=hidden",
+    "-Wno-psabi",
+]
 
 
 def kernel(name: str, *flags: str) -> Extension:

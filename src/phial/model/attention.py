@@ -8,19 +8,19 @@ from torch import Tensor, nn
 
 from phial.model.config import ModelConfig
 from phial.model.documents import Documents
-from phial.model.native import library_for
+from phial.model.native import library_for, require_kernels
 from phial.model.rope import rotate
 
 
 class _Attention(torch.autograd.Function):
-    """The kernel: from the fused projection [batch, time, (heads + 2 kv_heads) head_dim] to [batch, time, heads head_dim]."""
+    """The kernel: [batch, time, (heads + 2 kv_heads) head_dim] to [batch, time, heads head_dim]."""
 
     @staticmethod
     def forward(ctx, qkv: Tensor, cos: Tensor, sin: Tensor, bounds: Tensor, heads: int, kv_heads: int) -> Tensor:  # type: ignore[override]
         batch, time, fused = qkv.shape
         head_dim = fused // (heads + 2 * kv_heads)
         ctx.sizes = (bounds.shape[0], batch, time, heads, kv_heads, head_dim)
-        ctx.library = library_for(qkv, cos, sin)
+        ctx.library = require_kernels()
         out = qkv.new_empty(batch, time, heads * head_dim)
         normaliser = qkv.new_empty(heads, batch, time)
         pointers = [t.data_ptr() for t in (qkv, cos, sin, bounds)]

@@ -17,6 +17,13 @@ def library_for(*tensors: Tensor) -> ctypes.CDLL | None:
     return None
 
 
+def require_kernels() -> ctypes.CDLL:
+    """The kernels, where `library_for` has said that there are some."""
+    library = kernels()
+    assert library is not None
+    return library
+
+
 def pointer(tensor: Tensor | None) -> int | None:
     """Address of a tensor's data, or the null pointer."""
     return None if tensor is None else tensor.data_ptr()

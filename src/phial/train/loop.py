@@ -24,7 +24,7 @@ from phial.train.objective import linear_cross_entropy
 from phial.train.optim import Optimizer, OptimizerConfig
 from phial.train.schedule import Schedule
 from phial.train.state import Progress, load_state, save_state
-from phial.train.team import Team, keep_memory
+from phial.train.team import Team, spare_memory
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,7 @@ def train(
         PhialError: the loss is no longer finite.
     """
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it did not write
-    keep_memory()
+    spare_memory()
     # Denormals in the moments of rare tokens slow AVX2 several times. The flag is the thread's: it is put back after.
     torch.set_flush_denormal(True)
     folder.mkdir(parents=True, exist_ok=True)

@@ -68,14 +68,19 @@ def _iterate(x: Tensor) -> Tensor:
 
 def _iterate_gram(x: Tensor) -> Tensor:
     """With p = a + b g + c g^2: x becomes p x, so the product q of all p gathers, and g becomes p g p = p^2 g."""
-    gram, product = torch.bmm(x, x.transpose(1, 2)), None
-    for step, (a, b, c) in enumerate(QUINTICS, 1):
-        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        polynomial.diagonal(dim1=1, dim2=2).add_(a)
-        product = polynomial if product is None else torch.bmm(polynomial, product)
-        if step < len(QUINTICS):
-            gram = torch.bmm(polynomial, torch.bmm(polynomial, gram))
+    gram = torch.bmm(x, x.transpose(1, 2))
+    product = polynomial = _polynomial(gram, *QUINTICS[0])
+    for coefficients in QUINTICS[1:]:
+        gram = torch.bmm(polynomial, torch.bmm(polynomial, gram))
+        polynomial = _polynomial(gram, *coefficients)
+        product = torch.bmm(polynomial, product)
     return torch.bmm(product, x)
+
+
+def _polynomial(gram: Tensor, a: float, b: float, c: float) -> Tensor:
+    out = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    out.diagonal(dim1=1, dim2=2).add_(a)
+    return out
 
 
 def _gradient(parameter: Tensor) -> Tensor:
