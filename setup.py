@@ -10,6 +10,7 @@ from setuptools import Extension, setup
 FLAGS = [
     "-std=c++17",
     "-O3",
+    "-g0",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",

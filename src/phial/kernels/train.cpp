@@ -30,7 +30,7 @@ typedef int32_t Integers __attribute__((vector_size(4 * WIDTH)));
 constexpr float INFINITE = std::numeric_limits<float>::infinity();
 using Whole = std::integral_constant<long, WIDTH>;
 
-INLINE Floats all(float value) { return Floats{} + value; }
+INLINE Floats all(float value) { return value - Floats{}; }  // x - 0 is x, folded away; 0 + x is not x for -0
 
 INLINE Floats load(const float* from, Whole = {}, float = 0) {
     Floats out;
