@@ -1,5 +1,6 @@
 # `make demo` and `make test` need only Python 3.11+ and make: they create .venv themselves and reuse it while
-# pyproject.toml and constraints.txt are unchanged. A torch >= 2.11 that the chosen Python already has is reused.
+# pyproject.toml, constraints.txt and the kernels are unchanged. A torch >= 2.11 that the chosen Python already has is
+# reused.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
@@ -28,12 +29,12 @@ bench: $(READY)  ## the quick benchmarks; each prints a JSON line last
 	$(BIN)/python bench/training.py
 
 clean:  ## remove the environment and caches; runs are kept
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist src/*.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist src/*.egg-info src/phial/kernels/*.so
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt install.py
+$(READY): pyproject.toml constraints.txt install.py setup.py src/phial/kernels/train.cpp
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found; install one or say make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) install.py $(VENV)
 	@touch $@

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import pytest
 
 from phial.artifact import read_manifest
 from phial.errors import PhialError
+from phial.kernels.library import build_name
 from phial.recipe.progress import Reporter
-from phial.recipe.runner import find_model, make, read_runs
+from phial.recipe.runner import find_model, keys, make, read_runs
 from phial.recipe.runs import find_record, print_runs, print_trace
 from phial.recipe.schema import read_recipe
+from phial.recipe.stages import build as stages_of
 from phial.record import read_records
 
 SETTINGS = [
@@ -92,6 +95,25 @@ def test_killed_anywhere_it_ends_with_the_same_content(workspace, tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     found = {name: manifest.content_hash for name, manifest in stages(tmp_path).items()}
     assert len(found) == 12 and all(expected[name] == value for name, value in found.items())
+
+
+def test_another_build_of_the_kernels_trains_anew(monkeypatch):
+    changed = []
+    for build in ("none", "any"):
+        monkeypatch.setenv("PHIAL_KERNELS", build)
+        if build_name() == build:
+            changed.append(keys(stages_of(recipe())))
+    if len(changed) < 2:
+        pytest.skip("the kernels were not built")
+    differing = {name for name, key in changed[0].items() if changed[1][name] != key}
+    assert {"pretrain", "pretrain-control"} <= differing and not differing & {"seeds", "synth", "curate", "tokenize"}
+
+
+def test_without_kernels_the_run_says_so_once(tmp_path, workspace, capsys, monkeypatch):
+    monkeypatch.setenv("PHIAL_KERNELS", "none")
+    shutil.copytree(workspace / "artifacts", tmp_path / "artifacts")
+    make(recipe("control.enabled=false"), tmp_path, Reporter())
+    assert capsys.readouterr().err.count("training kernels are missing") == 1
 
 
 def test_training_never_saw_a_held_out_question(workspace):

@@ -1,7 +1,6 @@
 """Worked equations: every chain is true, and its middle part is there when a carry or borrow is."""
 
 import re
-from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,10 +46,10 @@ def test_no_part_repeats_its_neighbour():
     assert equation(200, "-", 160, 40) == "200 - 160 = 100 - 60 = 40"
 
 
-@given(st.integers(1, 30), st.integers(0, 600))
-def test_multiples_end_at_the_largest_that_fits(number, more):
-    limit = number + more
-    listed = [int(n) for n in re.findall(r"= (\d+)", multiples(number, limit))]
-    assert listed[-1] <= limit < listed[-1] + number
-    assert all(b - a == number for a, b in pairwise(listed))
-    assert check_relations(multiples(number, limit) + ".") is None
+@given(st.integers(2, 30), st.integers(1, 600))
+def test_multiples_find_the_quotient(number, more):
+    total = number * (more // number + 1) + more % (number - 1) + 1
+    tries = [(int(n), sign) for n, sign in re.findall(r"(\d+) \* \d+ = \d+ ([<>])", multiples(number, total))]
+    assert max(n for n, sign in tries if sign == "<") == total // number
+    assert min(n for n, sign in tries if sign == ">") == total // number + 1
+    assert check_relations(multiples(number, total) + ".") is None

@@ -10,11 +10,12 @@ import torch
 
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
-from phial.model.decoder import Decoder, document_mask
+from phial.model.decoder import Decoder
 from phial.tokens.shards import Document, read_shard, write_shard
 from phial.train.loader import Loader, Position, rows_to_batch
-from phial.train.loop import TrainConfig, next_token, train
+from phial.train.loop import TrainConfig, accumulate, next_token, train
 from phial.train.objective import IGNORE, linear_cross_entropy
+from phial.train.team import Team
 
 ROW = 33
 CONFIG = ModelConfig(64, 32, 48, 2, 4, 2, 32)
@@ -43,9 +44,9 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("stop", [1, 7, 19])
-def test_a_killed_run_ends_with_the_same_bits(shard, tmp_path, stop):
-    config = TrainConfig(tokens=20 * 4 * 32, batch_rows=4, micro_rows=4, evaluations=3, save_seconds=0.0)
+@pytest.mark.parametrize(("stop", "threads"), [(1, 1), (7, 2), (19, 3)])
+def test_a_killed_run_ends_with_the_same_bits(shard, tmp_path, stop, threads):
+    config = TrainConfig(20 * 4 * 32, batch_rows=4, micro_rows=4, evaluations=3, save_seconds=0.0, threads=threads)
     whole, parts = fresh(), fresh()
     train(whole, shard, {"x": shard}, config, tmp_path / "whole", lambda tokens, loss: None)
 
@@ -82,6 +83,16 @@ def test_one_batch_of_eight_is_eight_of_one(shard):
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-7)
 
 
+def test_threads_share_a_step(shard):
+    batch, gradients = Loader(shard, 5, Position(3)).next(), []
+    for threads in (1, 2, 3):
+        with Team(fresh(), threads) as team:
+            loss = accumulate(team, batch, TrainConfig(1, micro_rows=2))
+            gradients.append(torch.cat([loss[None], *(p.grad.flatten() for p in team.models[0].parameters())]))
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(gradients[2], gradients[0], rtol=1e-4, atol=1e-7)
+
+
 def test_packed_with_document_mask_is_padded(shard):
     model = fresh()
     with torch.no_grad():
@@ -90,7 +101,7 @@ def test_packed_with_document_mask_is_padded(shard):
                 parameter.normal_(0, 0.2)
         row = next(r for r in range(shard.rows) if shard.starts[r].sum() > 1)
         batch = rows_to_batch(shard, np.array([row]))
-        packed = model(batch.ids, document_mask(batch.starts))[0]
+        packed = model(batch.ids, batch.starts)[0]
         edges = [*torch.nonzero(batch.starts[0]).flatten().tolist(), batch.ids.shape[1]]
         for start, end in itertools.pairwise(edges):
             alone = model(batch.ids[:, start:end])[0]

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phial.model.config import ModelConfig
+from phial.model.native import library_for
 
 
 class _SwiGLU(torch.autograd.Function):
@@ -15,14 +16,25 @@ class _SwiGLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx, gate_up: Tensor) -> Tensor:  # type: ignore[override]
         ctx.save_for_backward(gate_up)
+        library, width = library_for(gate_up), gate_up.shape[-1] // 2
+        if library:
+            out = gate_up.new_empty(*gate_up.shape[:-1], width)
+            library.swiglu_forward(gate_up.data_ptr(), out.numel() // width, width, out.data_ptr())
+            return out
         gate, up = gate_up.chunk(2, dim=-1)
         return F.silu(gate).mul_(up)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[override]
         (gate_up,) = ctx.saved_tensors
-        gate, up = gate_up.chunk(2, dim=-1)
+        library, width = library_for(gate_up), gate_up.shape[-1] // 2
         out = torch.empty_like(gate_up)
+        if library:
+            gradient = gradient.contiguous()
+            rows = gradient.numel() // width
+            library.swiglu_backward(gradient.data_ptr(), gate_up.data_ptr(), rows, width, out.data_ptr())
+            return out
+        gate, up = gate_up.chunk(2, dim=-1)
         gate_gradient, up_gradient = out.chunk(2, dim=-1)
         torch.mul(gradient, F.silu(gate), out=up_gradient)
         torch.ops.aten.silu_backward.grad_input(gradient * up, gate, grad_input=gate_gradient)

@@ -12,6 +12,7 @@ from pathlib import Path
 from phial import __version__
 from phial.artifact import Artifact, artifact_key, artifact_path, drafting, find, publish, read_manifest
 from phial.errors import PhialError
+from phial.kernels.library import WITHOUT, build_name
 from phial.recipe.progress import Reporter
 from phial.recipe.schema import Recipe
 from phial.recipe.stages import Context, Stage, build, lanes
@@ -59,6 +60,8 @@ def make(recipe: Recipe, workspace: Path, reporter: Reporter) -> Run:
     stage_keys = keys(stages)
     artifacts: dict[str, Artifact] = {}
     started = time.time()
+    if build_name() == "none":
+        reporter.line(f"  WARNING: {WITHOUT}")
 
     def bring(stage: Stage) -> Artifact:
         key = stage_keys[stage.name]

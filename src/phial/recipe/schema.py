@@ -120,7 +120,7 @@ class Train(Section):
     scalar_lr: float = Field(0.01, gt=0)
     warmup: float = Field(0.02, ge=0, lt=1)
     warmdown: float = Field(0.6, gt=0, le=1)
-    document_mask: bool = False
+    document_mask: bool = True
     evaluations: int = Field(10, gt=0)
     save_seconds: float = Field(15.0, gt=0)
 
@@ -140,7 +140,7 @@ class Evaluate(Section):
     items: int = Field(1_000, gt=0)
     sampled: int = Field(200, ge=0)
     temperature: float = Field(0.7, gt=0)
-    max_tokens: int = Field(160, gt=0)
+    max_tokens: int = Field(200, gt=0)
     benchmarks: str = ""
     benchmark_items: int = Field(1_319, gt=0)
 

@@ -60,6 +60,7 @@ class Stage:
 
 def build(recipe: Recipe) -> list[Stage]:
     """The graph of a recipe, every stage after its inputs."""
+    from phial.kernels.library import build_name
     from phial.sandbox import level
     from phial.synth.problems import FAMILIES, UNSEEN
     from phial.synth.seeds import fingerprint
@@ -85,12 +86,12 @@ def build(recipe: Recipe) -> list[Stage]:
     ]
     branches = [""] + (["-control"] if recipe.control.enabled else [])
     for branch in branches:
-        train = shared | {"model": facts["model"]}
+        trained = shared | {"kernels": build_name()}  # each build rounds in its own way
         stages += [
             Stage(
                 f"pretrain{branch}",
                 1,
-                train | _content(facts["pretrain"]),
+                trained | {"model": facts["model"]} | _content(facts["pretrain"]),
                 ("tokenizer", "tokenize"),
                 partial(_pretrain, shard="control" if branch else "pretrain"),
                 True,
@@ -98,7 +99,7 @@ def build(recipe: Recipe) -> list[Stage]:
             Stage(
                 f"sft{branch}",
                 1,
-                shared | _content(facts["sft"]) | {"dtype": recipe.dtype},
+                trained | _content(facts["sft"]) | {"dtype": recipe.dtype},
                 ("tokenizer", "tokenize", f"pretrain{branch}"),
                 _sft,
                 True,

@@ -43,7 +43,8 @@ def sft(context: Context) -> dict[str, Any]:
 
 
 def _train(context: Context, model: Decoder, shard: str, config: Train, dtype: str) -> dict[str, Any]:
-    torch.set_num_threads(threads(context.recipe))
+    shared = min(threads(context.recipe), config.batch_rows)
+    torch.set_num_threads(threads(context.recipe) // shared)
     tokens, folder = context.inputs["tokenize"].path, context.draft.path
     context.draft.scratch |= {"state", "state.new", "state.old"}
     context.draft.volatile |= {"timing.jsonl"}
@@ -53,6 +54,7 @@ def _train(context: Context, model: Decoder, shard: str, config: Train, dtype: s
         micro_rows=config.micro_rows,
         seed=context.recipe.seed,
         document_mask=config.document_mask,
+        threads=shared,
         evaluations=config.evaluations,
         save_seconds=config.save_seconds,
         warmup=config.warmup,

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from phial.syntax import parse_module
+
 CHUNK_MINIMUM = 400  # characters
 CHUNK_TARGET = 2_000
 DEFINITION_MAXIMUM = 4_000  # one long function stays whole up to here: half a function teaches little
@@ -50,7 +52,7 @@ def parse(text: str) -> ast.Module:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes in other people's files
-        return ast.parse(text)
+        return parse_module(text)
 
 
 def source_chunks(text: str) -> Iterator[Piece]:

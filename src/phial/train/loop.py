@@ -8,20 +8,23 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from phial.errors import PhialError
-from phial.model.decoder import Decoder, document_mask
+from phial.model.decoder import Decoder
 from phial.tokens.shards import Shard
 from phial.train.loader import Batch, Loader, Position, rows_to_batch
 from phial.train.objective import linear_cross_entropy
 from phial.train.optim import Optimizer, OptimizerConfig
 from phial.train.schedule import Schedule
 from phial.train.state import Progress, load_state, save_state
+from phial.train.team import Team, spare_memory
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class TrainConfig:
         batch_rows: rows a step.
         micro_rows: rows a forward pass; gradients add up to the step.
         seed: of the order of the rows.
-        document_mask: attention stays inside documents; otherwise rows are only aligned at BOS (faster).
+        document_mask: attention stays inside documents; otherwise rows are only aligned at BOS.
+        threads: that share the rows of a step; a sum over two rounds otherwise than over one.
         clip: largest global gradient norm.
         evaluations: how often bits-per-byte is measured over the run, the end included.
         save_seconds: time between saved states; it changes nothing but how much a kill costs.
@@ -45,7 +49,8 @@ class TrainConfig:
     batch_rows: int = 16
     micro_rows: int = 16
     seed: int = 0
-    document_mask: bool = False
+    document_mask: bool = True
+    threads: int = 1
     clip: float = 1.0
     evaluations: int = 10
     save_seconds: float = 20.0
@@ -63,22 +68,22 @@ class Watcher(Protocol):
 Objective = Callable[[Decoder, Batch, Tensor | None], Tensor]
 
 
-def next_token(model: Decoder, batch: Batch, mask: Tensor | None) -> Tensor:
+def next_token(model: Decoder, batch: Batch, starts: Tensor | None) -> Tensor:
     """Sum of next-token cross-entropies over the batch's scored targets, in nats."""
-    hidden = model.hidden(batch.ids, mask)
+    hidden = model.hidden(batch.ids, starts)
     return linear_cross_entropy(hidden.flatten(0, 1), model.head_weight, batch.targets.flatten())
 
 
-@torch.no_grad()
-def bits_per_byte(model: Decoder, shard: Shard, masked: bool, rows: int = 16) -> float:
+def bits_per_byte(team: Team, shard: Shard, masked: bool, rows: int = 4) -> float:
     """Bits of cross-entropy per UTF-8 byte of scored text: comparable between tokenizers."""
-    import numpy as np
 
-    nats = 0.0
-    for start in range(0, shard.rows, rows):
+    @torch.no_grad()
+    def nats(start: int) -> float:
         batch = rows_to_batch(shard, np.arange(start, min(start + rows, shard.rows)))
-        nats += float(next_token(model, batch, document_mask(batch.starts) if masked else None))
-    return nats / math.log(2) / shard.scored_bytes
+        return float(next_token(team.models[0], batch, batch.starts if masked else None))
+
+    parts = team.run(partial(nats, start) for start in range(0, shard.rows, rows))
+    return sum(parts) / math.log(2) / shard.scored_bytes
 
 
 def train(
@@ -102,7 +107,7 @@ def train(
         config: budget, batch, rates.
         folder: the run's folder.
         watch: called after every step.
-        objective: (model, batch, mask) -> summed loss.
+        objective: (model, batch, starts or None) -> summed loss.
 
     Returns:
         The last metrics: loss, and bits-per-byte by held-out name.
@@ -111,6 +116,7 @@ def train(
         PhialError: the loss is no longer finite.
     """
     torch.use_deterministic_algorithms(True)
+    spare_memory()
     # Denormals in the moments of rare tokens slow AVX2 several times. The flag is the thread's: it is put back after.
     torch.set_flush_denormal(True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -128,11 +134,15 @@ def train(
     saved = time.monotonic()
     finite = torch.ones((), dtype=torch.bool)
 
-    with metrics_path.open("a") as metrics, (folder / "timing.jsonl").open("a") as timing:
+    with (
+        Team(model, min(config.threads, config.batch_rows)) as team,
+        metrics_path.open("a") as metrics,
+        (folder / "timing.jsonl").open("a") as timing,
+    ):
         for step in range(progress.step + 1, steps + 1):
             started = time.perf_counter()
             batch = loader.next()
-            loss = _accumulate(model, batch, config, objective)
+            loss = accumulate(team, batch, config, objective)
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
             # The check of the step before is read here, so an accelerator never waits for the host.
             if not finite:
@@ -143,14 +153,14 @@ def train(
                 )
             finite = torch.isfinite(loss) & torch.isfinite(norm)
             scale = schedule.at((step - 1) * step_tokens + step_tokens // 2)
-            optimizer.step(scale)
+            optimizer.step(scale, team.run)
             for parameter in model.parameters():
                 parameter.grad = None
             value = float(loss)
             line = {"step": step, "tokens": step * step_tokens, "loss": value, "norm": float(norm), "scale": scale}
             if step in evaluate_at:
                 model.eval()
-                line |= {f"bpb_{k}": bits_per_byte(model, s, config.document_mask) for k, s in held_out.items()}
+                line |= {f"bpb_{k}": bits_per_byte(team, s, config.document_mask) for k, s in held_out.items()}
                 model.train()
             metrics.write(json.dumps(line) + "\n")
             last = {"loss": value, **{k: v for k, v in line.items() if k.startswith("bpb_")}}
@@ -169,18 +179,24 @@ def train(
     return last or _last_metrics(metrics_path)
 
 
-def _accumulate(model: Decoder, batch: Batch, config: TrainConfig, objective: Objective) -> Tensor:
-    """Gradient of the step's mean loss, micro-batch by micro-batch; returns that mean."""
-    total = torch.zeros(())
-    count = max(batch.count, 1)
-    for start in range(0, batch.ids.shape[0], config.micro_rows):
-        part = slice(start, start + config.micro_rows)
-        micro = Batch(batch.ids[part], batch.targets[part], batch.starts[part], batch.count)
-        mask = document_mask(micro.starts) if config.document_mask else None
-        loss = objective(model, micro, mask) / count
-        loss.backward()
-        total += loss.detach()
-    return total
+def accumulate(team: Team, batch: Batch, config: TrainConfig, objective: Objective = next_token) -> Tensor:
+    """Gradient of the step's mean loss: each thread takes its rows micro-batch by micro-batch; returns that mean."""
+    rows, count, members = batch.ids.shape[0], max(batch.count, 1), len(team.models)
+    edges = [rows * member // members for member in range(members + 1)]
+
+    def share(member: int) -> Tensor:
+        total = torch.zeros(())
+        for start in range(edges[member], edges[member + 1], config.micro_rows):
+            part = slice(start, min(start + config.micro_rows, edges[member + 1]))
+            micro = Batch(batch.ids[part], batch.targets[part], batch.starts[part], batch.count)
+            loss = objective(team.models[member], micro, micro.starts if config.document_mask else None) / count
+            loss.backward()
+            total += loss.detach()
+        return total
+
+    losses = team.run(partial(share, member) for member in range(members))
+    team.gather_gradients()
+    return torch.stack(losses).sum()
 
 
 def _last_metrics(path: Path) -> dict[str, float]:

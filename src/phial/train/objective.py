@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from phial.model.native import library_for
+
 IGNORE = -100
 CHUNK = 1024
 
@@ -23,18 +25,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
         weight_gradient = torch.zeros_like(weight)
         for start in range(0, hidden.shape[0], CHUNK):
             rows, goal = hidden[start : start + CHUNK], targets[start : start + CHUNK]
-            kept = goal != IGNORE
-            index = goal.clamp(min=0).unsqueeze(1)
             logits = rows @ weight.T  # [chunk, vocabulary]
-            picked = logits.gather(1, index)
-            maximum = logits.amax(1, keepdim=True)
-            exponent = logits.sub_(maximum).exp_()
-            normaliser = exponent.sum(1, keepdim=True)
-            losses = normaliser.log() + maximum - picked
-            total += (losses.squeeze(1) * kept).sum()
-            gradient = exponent.div_(normaliser)
-            gradient.scatter_add_(1, index, gradient.new_full((1, 1), -1.0).expand_as(index))
-            gradient.mul_(kept.unsqueeze(1))
+            loss, gradient = _softmax_cross_entropy(logits, goal)
+            total += loss
             torch.mm(gradient, weight, out=hidden_gradient[start : start + CHUNK])
             weight_gradient.addmm_(gradient.T, rows)
         ctx.save_for_backward(hidden_gradient, weight_gradient)
@@ -44,6 +37,24 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
         hidden_gradient, weight_gradient = ctx.saved_tensors
         return hidden_gradient.mul_(gradient), weight_gradient.mul_(gradient), None
+
+
+def _softmax_cross_entropy(logits: Tensor, goal: Tensor) -> tuple[Tensor | float, Tensor]:
+    """Summed loss of goal [tokens], and its gradient by logits [tokens, vocabulary], whose memory it takes."""
+    library = library_for(logits)
+    if library:
+        goal = goal.contiguous()
+        return library.cross_entropy(logits.data_ptr(), goal.data_ptr(), *logits.shape), logits
+    kept = goal != IGNORE
+    index = goal.clamp(min=0).unsqueeze(1)
+    picked = logits.gather(1, index)
+    maximum = logits.amax(1, keepdim=True)
+    exponent = logits.sub_(maximum).exp_()
+    normaliser = exponent.sum(1, keepdim=True)
+    losses = normaliser.log() + maximum - picked
+    gradient = exponent.div_(normaliser)
+    gradient.scatter_add_(1, index, gradient.new_full((1, 1), -1.0).expand_as(index))
+    return (losses.squeeze(1) * kept).sum(), gradient.mul_(kept.unsqueeze(1))
 
 
 def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from phial.sandbox import DEFAULT_LIMITS, Limits, Outcome, run_python
+from phial.syntax import literal, parse_module
 
 _SHOWN = 200  # characters of untrusted text in a reason
 
@@ -218,7 +219,7 @@ def _prepare(solution: str, tests: Sequence[str]) -> tuple[str, list[_Case], lis
     imported: set[str] = set()
     for number, text in enumerate(tests, 1):
         try:
-            statements = ast.parse(text.strip()).body
+            statements = parse_module(text.strip()).body
         except _UNREADABLE as error:
             raise _Fault(f"test {number} is no Python: {error}") from error
         match statements:
@@ -279,7 +280,7 @@ def _plain(reply: str) -> Any:
     """The value in a reply, or the fault it reports. A reply may be forged, so it is read as data only."""
     kind, _, text = reply.partition(" ")
     try:
-        value = ast.literal_eval(text)
+        value = literal(text)
     except _UNREADABLE:
         return _Fault("the value cannot be read")
     return value if kind == "value" else _Fault(_short(str(value)))

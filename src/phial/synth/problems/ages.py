@@ -55,7 +55,7 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("now", "age + older", "{other} now: {eq}."),
+                    Step("now", "age + older", "Age of {other}: {eq}."),
                     Step("later", "now + years", "Later: {eq}."),
                 ),
                 answer="years + older + age",
@@ -92,8 +92,8 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("old", "age * times", "{other} now: {eq}."),
-                    Step("now", "old - less", "{third} now: {eq}."),
+                    Step("old", "age * times", "Age of {other}: {eq}."),
+                    Step("now", "old - less", "Age of {third}: {eq}."),
                     Step("later", "now + years", "Later: {eq}."),
                 ),
                 answer="times * age + years - less",
@@ -171,7 +171,7 @@ UNSEEN = (
                 ),
                 work=(
                     Step("old", "2 * young", ""),
-                    Step("now", "old / 2", "{other} now: {eq}."),
+                    Step("now", "old / 2", "Age of {other}: {eq}."),
                     Step("later", "now + years", "Later: {eq}."),
                 ),
                 answer="young + years",
@@ -204,8 +204,8 @@ UNSEEN = (
                 ),
                 work=(
                     Step("old", "2 * young", ""),
-                    Step("half", "old / 2", "{other} now: {eq}."),
-                    Step("now", "half + older", "{third} now: {eq}."),
+                    Step("half", "old / 2", "Age of {other}: {eq}."),
+                    Step("now", "half + older", "Age of {third}: {eq}."),
                     Step("later", "now + years", "Later: {eq}."),
                 ),
                 answer="young + older + years",

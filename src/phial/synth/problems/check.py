@@ -13,6 +13,7 @@ from functools import cache
 from string import Formatter
 from typing import Any, Final
 
+from phial.syntax import parse_expression
 from phial.synth.problems.lang import Family, Problem, Variant
 from phial.synth.problems.lexicon import WORD_FIELDS
 from phial.synth.problems.plans import EXTRA, split_question
@@ -276,7 +277,7 @@ def compile_formula(text: str, names: tuple[str, ...]) -> Formula:
     Raises:
         ValueError: The expression uses anything else.
     """
-    return _formula(ast.parse(_TIGHT.sub(r"(\1/\2)", text), mode="eval").body, names)
+    return _formula(parse_expression(_TIGHT.sub(r"(\1/\2)", text)).body, names)
 
 
 _TIGHT: Final = re.compile(r"(?<![\w)])(\w+)/(\w+)")  # a fraction literal binds first

@@ -245,7 +245,7 @@ FAMILIES = (
                 ),
                 work=(
                     Step("full", "total // parts", ""),
-                    Step("tries", "multiples(parts, total)", "{tries} fits in {total}."),
+                    Step("tries", "multiples(parts, total)", "{tries}. Full: {full}."),
                     Step("packed", "full * parts", ""),
                     Step("groups", "full", ""),
                 ),
@@ -274,7 +274,7 @@ FAMILIES = (
                 ),
                 work=(
                     Step("full", "total // parts", ""),
-                    Step("tries", "multiples(parts, total)", "{tries} fits in {total}."),
+                    Step("tries", "multiples(parts, total)", "{tries}. Full: {full}."),
                     Step("packed", "full * parts", ""),
                     Step("left", "total - packed", "Left over: {eq}."),
                 ),
@@ -309,7 +309,7 @@ FAMILIES = (
                 ),
                 work=(
                     Step("full", "total // parts", ""),
-                    Step("tries", "multiples(parts, total)", "{tries} fits in {total}."),
+                    Step("tries", "multiples(parts, total)", "{tries}. Full: {full}."),
                     Step("packed", "full * parts", ""),
                     Step("left", "total - packed", "Left over: {eq}."),
                     Step("needed", "parts - left", "Needed: {eq}."),

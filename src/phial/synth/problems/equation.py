@@ -53,23 +53,28 @@ def _product(left: int, right: int, value: int) -> str:
 def _quotient(left: int, right: int, value: int) -> str:
     if value <= TABLE or value % 10 == 0 or right in (1, 10, 100, 1000):
         return ""
-    return f"{value - value % 10} + {value % 10} = "
+    ones = value % 10
+    return f"{(value - ones) * right} / {right} + {ones * right} / {right} = {value - ones} + {ones} = "
 
 
 _MIDDLES = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
 
 
-def multiples(number: int, limit: int) -> str:
-    """Lists multiples of `number` up to `limit`, from the easiest that fits: the tenth, the fifth or the first.
-
-    The last one listed is the largest that fits, so a quotient with a remainder is searched, not guessed.
+def multiples(number: int, total: int) -> str:
+    """Searches how often a number fits into a total: five times, then fewer, or ten times and then more or fewer.
 
     Args:
         number: At least 1.
-        limit: At least `number`.
+        total: At least `number`, and no multiple of it.
 
     Returns:
-        Text such as "5 * 9 = 45, 6 * 9 = 54, 7 * 9 = 63".
+        Text such as "5 * 9 = 45 < 67, 10 * 9 = 90 > 67, 6 * 9 = 54 < 67, 7 * 9 = 63 < 67, 8 * 9 = 72 > 67".
     """
-    first = next(start for start in (10, 5, 1) if start * number <= limit)
-    return ", ".join(f"{count} * {number} = {count * number}" for count in range(first, limit // number + 1))
+    fits = total // number
+    if fits < 5:
+        tries = range(5, fits - 1, -1)
+    elif fits < 10:
+        tries = (5, 10, *range(6, min(fits + 2, 10)))
+    else:
+        tries = (5, *range(10, fits + 2))
+    return ", ".join(f"{n} * {number} = {n * number} {'<' if n <= fits else '>'} {total}" for n in tries)

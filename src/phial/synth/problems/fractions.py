@@ -153,7 +153,7 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("sign", "'>' if a > b else '<'", "{name} {a}/{n}, {other} {b}/{n}: {a} {sign} {b}."),
+                    Step("sign", "'>' if a > b else '<'", "Compare {name} {a}/{n}, {other} {b}/{n}: {a} {sign} {b}."),
                     Step("who", "'{name}' if sign == '>' else '{other}'", ""),
                 ),
                 answer="'{name}' if a / n > b / n else '{other}'",
@@ -222,7 +222,7 @@ FAMILIES = (
                     Step(
                         "sign",
                         "'>' if top > b else '<'",
-                        "{name} {top}/{large}, {other} {b}/{large}: {top} {sign} {b}.",
+                        "Compare {name} {top}/{large}, {other} {b}/{large}: {top} {sign} {b}.",
                     ),
                     Step("who", "'{name}' if top > b else '{other}'", ""),
                 ),

@@ -224,7 +224,7 @@ FAMILIES = (
                         "the number of {item} in the box of {other}."
                     ),
                 ),
-                work=(Step("larger", "count * each", "{other} has {eq}."),),
+                work=(Step("larger", "count * each", "For {other}: {eq}."),),
                 answer="each * count",
                 where=EASY,
                 distractors=("{third} has {extra} {item2}.",),
@@ -255,7 +255,7 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("larger", "count * each", "{other} has {eq}."),
+                    Step("larger", "count * each", "For {other}: {eq}."),
                     Step("total", "each + larger", "Together: {eq}."),
                 ),
                 answer="each * (count + 1)",
@@ -288,7 +288,7 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("larger", "count * each", "{other} has {eq}."),
+                    Step("larger", "count * each", "For {other}: {eq}."),
                     Step("pair", "each + larger", "First two: {eq}."),
                     Step("total", "pair + more", "Together: {eq}."),
                 ),

@@ -2,16 +2,20 @@
 
 from phial.synth.problems.lang import Family, Step, Variant, span
 
-# Sorted by insertion, one number at a time: each line copies the one before and finds one place.
+# Sorted by insertion: the next number is compared with each one before, and the signs say where it goes.
 _THREE_SORTED = (
-    Step("small", "min(a, b)", ""),
-    Step("large", "max(a, b)", "{small} < {large}."),
-    Step("low", "min(small, c)", ""),
-    Step("high", "max(large, c)", ""),
+    Step("b1", "'>' if a > b else '<'", "{a} {b1} {b}."),
+    Step("c1", "'>' if c > a else '<'", ""),
+    Step("c2", "'>' if c > b else '<'", "{c} {c1} {a}, {c} {c2} {b}."),
+    Step("low", "min(a, b, c)", ""),
+    Step("high", "max(a, b, c)", ""),
     Step("middle", "a + b + c - low - high", "{low} < {middle} < {high}."),
 )
 _FOUR_SORTED = (
     *_THREE_SORTED,
+    Step("d1", "'>' if d > low else '<'", ""),
+    Step("d2", "'>' if d > middle else '<'", ""),
+    Step("d3", "'>' if d > high else '<'", "{d} {d1} {low}, {d} {d2} {middle}, {d} {d3} {high}."),
     Step("smallest", "min(low, d)", ""),
     Step("second", "min(middle, max(low, d))", ""),
     Step("third_number", "max(middle, min(high, d))", ""),

@@ -9,6 +9,7 @@ from functools import cache
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Final
 
+from phial.syntax import parse_expression
 from phial.synth.problems.equation import equation, multiples
 from phial.synth.problems.lexicon import WORD_FIELDS
 
@@ -78,7 +79,7 @@ class _Exact(ast.NodeTransformer):
 
 def _source(expression: str, known: set[str]) -> str:
     """Returns Python source for an expression of the template language, or raises ValueError."""
-    tree = ast.parse(_TIGHT.sub(r"(\1/\2)", expression), mode="eval")
+    tree = parse_expression(_TIGHT.sub(r"(\1/\2)", expression))
     tree = ast.fix_missing_locations(_Exact().visit(tree))
     nodes = list(ast.walk(tree))
     foreign = [type(node).__name__ for node in nodes if not isinstance(node, _ALLOWED)]

@@ -152,7 +152,7 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("now", "more + get", "{name} has {eq}."),
+                    Step("now", "more + get", "For {name}: {eq}."),
                     Step("difference", "now - less", "Difference: {eq}."),
                 ),
                 answer="more - less + get",
@@ -185,8 +185,8 @@ FAMILIES = (
                     ),
                 ),
                 work=(
-                    Step("now", "more + get", "{name} has {eq}."),
-                    Step("left", "less - lose", "{other} has {eq}."),
+                    Step("now", "more + get", "For {name}: {eq}."),
+                    Step("left", "less - lose", "For {other}: {eq}."),
                     Step("difference", "now - left", "Difference: {eq}."),
                 ),
                 answer="(more - less) + (get + lose)",
