@@ -14,7 +14,7 @@ from phial.engine.numpy_backend import NumpyBackend
 from phial.engine.request import Generation, Sampling
 from phial.engine.scheduler import Running, Scheduler, admit
 from phial.engine.text_stream import TextStream
-from phial.model.files import read_config, read_tensors, read_tokenizer
+from phial.model.files import read_arrays, read_config, read_tokenizer
 from phial.tokens.tokenizer import Tokenizer
 
 # Two threads are what was measured; many more would wait for Python's lock between numpy's small calls.
@@ -157,7 +157,7 @@ def load_engine(folder: Path) -> Engine:
     """
     config = read_config(folder)
     tokenizer = read_tokenizer(folder, config)
-    return Engine(NumpyBackend(config, read_tensors(folder, config, "np")), tokenizer)
+    return Engine(NumpyBackend(config, read_arrays(folder, config)), tokenizer)
 
 
 def _cores() -> int:

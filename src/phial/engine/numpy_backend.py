@@ -36,15 +36,15 @@ class NumpyBackend:
 
     Args:
         config: the model's dimensions.
-        tensors: every tensor of the checkpoint by its published name, float32 or float16.
+        tensors: every parameter by its name in memory, float32 or float16.
     """
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, np.ndarray]) -> None:
         self.config = config
-        self._embedding = np.ascontiguousarray(tensors["model.embed_tokens.weight"], dtype=np.float32)
+        self._embedding = np.ascontiguousarray(tensors["embed_tokens.weight"], dtype=np.float32)
         head = self._embedding if config.tie_word_embeddings else tensors["lm_head.weight"].astype(np.float32)
-        self._head = _transposed(head * tensors["model.norm.weight"].astype(np.float32))  # [hidden_size, vocab_size]
-        self._layers = [_fold_layer(config, tensors, f"model.layers.{i}.") for i in range(config.num_hidden_layers)]
+        self._head = _transposed(head * tensors["norm.weight"].astype(np.float32))  # [hidden_size, vocab_size]
+        self._layers = [_fold_layer(config, tensors, f"layers.{i}.") for i in range(config.num_hidden_layers)]
         self._phases = _phases(config)  # complex64 [max_length, head_dim / 2]
         self._reset()
 

@@ -1,4 +1,4 @@
-"""Grouped-query causal attention with rotary positions."""
+"""Grouped-query causal attention with rotary positions: compiled for training, torch for everything else."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phial.model.config import ModelConfig
-from phial.model.documents import Documents
 from phial.model.native import library_for, require_kernels
 from phial.model.rope import rotate
+from phial.model.step import Step
+from phial.model.visibility import attend
 
 
 class _Attention(torch.autograd.Function):
@@ -38,42 +39,62 @@ class _Attention(torch.autograd.Function):
 
 
 class Attention(nn.Module):
-    """Phi-3 attention: one fused projection to queries, keys and values, no biases."""
+    """One fused projection to queries, keys and values; everything else by the configuration's flags."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
+        self.config, self.layer = config, layer
         self.heads, self.kv_heads, self.head_dim = (
             config.num_attention_heads,
             config.num_key_value_heads,
             config.head_dim,
         )
-        self.qkv_proj = nn.Linear(config.hidden_size, (self.heads + 2 * self.kv_heads) * self.head_dim, bias=False)
-        self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
+        fused = (self.heads + 2 * self.kv_heads) * self.head_dim
+        self.qkv_proj = nn.Linear(config.hidden_size, fused, bias=config.attention_bias)
+        self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=config.output_bias)
+        self.sparse = None if config.is_dense(layer) else config.blocksparse
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, documents: Documents) -> Tensor:
-        """Attend over a whole sequence.
+    def forward(self, x: Tensor, step: Step) -> Tensor:
+        """Attend.
 
         Args:
             x: [batch, time, hidden_size].
-            cos: [time, 1, head_dim / 2]; sin alike.
-            documents: what may be attended to: earlier positions of the same document.
+            step: positions, documents or cache of the batch.
 
         Returns:
             [batch, time, hidden_size].
         """
         qkv = self.qkv_proj(x)
-        if self.head_dim % 8 == 0 and library_for(qkv, cos, sin):
-            return self.o_proj(_Attention.apply(qkv, cos, sin, documents.bounds, self.heads, self.kv_heads))
-        return self.o_proj(self._torch(qkv, cos, sin, documents.mask))
-
-    def _torch(self, qkv: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
+        if step.cache is None and self._compiled(x.shape[1]) and library_for(qkv, step.cos, step.sin):
+            bounds = step.documents.bounds
+            return self.o_proj(_Attention.apply(qkv, step.cos, step.sin, bounds, self.heads, self.kv_heads))
         batch, time, _ = qkv.shape
         qkv = qkv.view(batch, time, -1, self.head_dim)
         rotary, value = qkv.split([self.heads + self.kv_heads, self.kv_heads], dim=2)
-        query, key = rotate(rotary, cos, sin).split([self.heads, self.kv_heads], dim=2)
-        query, key, value = (part.transpose(1, 2) for part in (query, key, value))  # [batch, heads, time, head_dim]
-        group = self.heads // self.kv_heads
-        if group > 1:
-            key, value = (part.repeat_interleave(group, dim=1) for part in (key, value))
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
-        return attended.transpose(1, 2).reshape(batch, time, -1)
+        query, key = rotate(rotary, step.cos, step.sin).split([self.heads, self.kv_heads], dim=2)
+        query = query.transpose(1, 2)  # [batch, heads, time, head_dim]
+        if step.cache is None:
+            key, value = key.transpose(1, 2), value.transpose(1, 2)
+        else:
+            key, value = step.cache.update(self.layer, key, value, step.rows, step.starts, step.counts)
+        mask = step.documents.mask if step.cache is None else None
+        if mask is None:
+            window = self.config.sliding_window
+            attended = attend(query, key, value, step.positions, self.config.scale, window, self.sparse)
+        else:
+            group = self.heads // self.kv_heads
+            if group > 1:
+                key, value = (part.repeat_interleave(group, dim=1) for part in (key, value))
+            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=self.config.scale)
+        return self.o_proj(attended.transpose(1, 2).reshape(batch, time, -1))
+
+    def _compiled(self, time: int) -> bool:
+        """Whether the kernel computes this layer: full rotation, the usual scale, nothing hidden but by documents."""
+        config = self.config
+        return (
+            config.rotary_dim == self.head_dim
+            and self.head_dim % 8 == 0
+            and config.attention_scale is None
+            and (config.sliding_window is None or time <= config.sliding_window)
+            and self.sparse is None
+        )

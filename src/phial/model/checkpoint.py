@@ -1,35 +1,45 @@
-"""Checkpoints: Hugging Face folders that `transformers` loads unchanged as `Phi3ForCausalLM`."""
+"""Checkpoints: Hugging Face folders in each family's own layout, loaded tensor by tensor from the memory map."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
+from phial.errors import PhialError
+from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
-from phial.model.files import WEIGHTS, internal_name, published_name, read_config, read_tensors, read_tokenizer
+from phial.model.files import INDEX, WEIGHTS, TensorFiles, open_tensors, read_config, read_tokenizer
+from phial.model.huggingface import write_huggingface
+from phial.model.layout import Source, sources
 from phial.tokens.chat import TEMPLATE
 from phial.tokens.tokenizer import Tokenizer
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16}
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+SHARD_BYTES = 5_000_000_000
 
 
-def save_checkpoint(folder: Path, model: Decoder, tokenizer: Tokenizer, dtype: str = "float32") -> None:
-    """Write config.json, model.safetensors, the tokenizer, its chat template and generation_config.json.
+def save_checkpoint(
+    folder: Path, model: Decoder, tokenizer: Tokenizer, dtype: str = "float32", shard_bytes: int = SHARD_BYTES
+) -> None:
+    """Write config.json, the weights, the tokenizer, its chat template and generation_config.json.
 
     Args:
         folder: an existing folder.
-        dtype: "float32" or "float16" on disk.
+        model: the decoder.
+        tokenizer: its tokenizer.
+        dtype: "float32", "float16" or "bfloat16" on disk.
+        shard_bytes: largest weight file; more of them get an index.
+
+    Raises:
+        PhialError: the model's flags have no published layout.
     """
     config = model.config
-    tensors = {
-        published_name(name): tensor.to(DTYPES[dtype]).contiguous() for name, tensor in model.state_dict().items()
-    }
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    facts = config.to_huggingface() | {"torch_dtype": dtype}
-    (folder / "config.json").write_text(json.dumps(facts, indent=2) + "\n")
+    save_weights(folder, model, dtype, shard_bytes)
     tokenizer.save(folder)
     (folder / "chat_template.jinja").write_text(TEMPLATE + "\n")
     generation = {
@@ -41,15 +51,101 @@ def save_checkpoint(folder: Path, model: Decoder, tokenizer: Tokenizer, dtype: s
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
 
 
-def load_checkpoint(folder: Path) -> tuple[Decoder, Tokenizer]:
-    """Load a model and its tokenizer from a checkpoint folder, weights widened to float32.
+def save_weights(folder: Path, model: Decoder, dtype: str = "float32", shard_bytes: int = SHARD_BYTES) -> None:
+    """Write config.json and the weights only; see `save_checkpoint`."""
+    facts = write_huggingface(model.config) | {"torch_dtype": dtype}
+    shards: list[dict[str, Tensor]] = [{}]
+    size = total = 0
+    for name, tensor in published_tensors(model):
+        tensor = tensor.to(DTYPES[dtype]).contiguous()
+        bytes_ = tensor.numel() * tensor.element_size()
+        if size and size + bytes_ > shard_bytes:
+            shards.append({})
+            size = 0
+        shards[-1][name] = tensor
+        size, total = size + bytes_, total + bytes_
+    names = [WEIGHTS] if len(shards) == 1 else [
+        f"model-{index:05d}-of-{len(shards):05d}.safetensors" for index in range(1, len(shards) + 1)
+    ]  # fmt: skip
+    for name, tensors in zip(names, shards, strict=True):
+        save_file(tensors, folder / name, metadata={"format": "pt"})
+    if len(shards) > 1:
+        places = {tensor: name for name, tensors in zip(names, shards, strict=True) for tensor in tensors}
+        index = {"metadata": {"total_size": total}, "weight_map": places}
+        (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
+    (folder / "config.json").write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def published_tensors(model: Decoder) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor of a checkpoint of this model, by its published name."""
+    state = model.state_dict()
+    for name, source in sources(model.config):
+        rows = state[name].reshape(-1, *source.shapes[0][1:])
+        if source.order is not None:
+            stored = torch.empty_like(rows)
+            stored[torch.from_numpy(source.order)] = rows
+            rows = stored
+        if len(source.names) == 1:
+            yield source.names[0], rows
+            continue
+        parts = rows.split([shape[0] for shape in source.shapes])
+        yield from zip(source.names, (part.clone() for part in parts), strict=True)
+
+
+def load_checkpoint(
+    folder: Path, dtype: str = "float32", device: str = "cpu", trainable: bool = False
+) -> tuple[Decoder, Tokenizer]:
+    """Load a model and its tokenizer from a checkpoint folder.
+
+    Args:
+        folder: a Hugging Face folder of any layout of the family.
+        dtype: "float32", "float16" or "bfloat16". A tensor stored in this type, whole and in its final order, is not
+            copied: it stays in the file's memory map, and pages that are not used are never read.
+        device: where the weights go.
+        trainable: copy every weight out of the file and ask for its gradient.
 
     Raises:
         PhialError: a missing or damaged file, or a tensor that is missing, extra or of the wrong shape.
     """
     config = read_config(folder)
     tokenizer = read_tokenizer(folder, config)
-    model = Decoder(config)
-    tensors = read_tensors(folder, config, "pt")
-    model.load_state_dict({internal_name(name): tensor.float() for name, tensor in tensors.items()})
-    return model.eval(), tokenizer
+    model = load_weights(folder, config, dtype, device)
+    if trainable:
+        for parameter in model.parameters():
+            parameter.data = parameter.data.clone()
+            parameter.requires_grad_(True)
+    return model, tokenizer
+
+
+def load_weights(folder: Path, config: ModelConfig, dtype: str = "float32", device: str = "cpu") -> Decoder:
+    """Load the weights only; see `load_checkpoint`."""
+    if dtype not in DTYPES:
+        raise PhialError(f"dtype {dtype!r}", where="load", do=f"choose from {', '.join(DTYPES)}")
+    with open_tensors(folder, config, "pt") as files:
+        return fill(config, files, DTYPES[dtype], torch.device(device))
+
+
+def fill(config: ModelConfig, files: TensorFiles, dtype: torch.dtype, device: torch.device) -> Decoder:
+    """A decoder whose parameters are read one after another, so that no second copy of the weights ever exists."""
+    with torch.device("meta"):
+        model = Decoder(config)
+    modules = dict(model.named_modules())
+    for name, source in sources(config):
+        tensor = _assemble(files, source, config.shapes[name], dtype, device)
+        module, _, attribute = name.rpartition(".")
+        setattr(modules[module], attribute, nn.Parameter(tensor, requires_grad=False))
+    return model.eval()
+
+
+def _assemble(
+    files: TensorFiles, source: Source, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    if len(source.names) == 1 and source.order is None:
+        return files.get(source.names[0]).to(device=device, dtype=dtype).view(shape)
+    rows = sum(part[0] for part in source.shapes)
+    out = torch.empty((rows, *source.shapes[0][1:]), dtype=dtype, device=device)
+    start = 0
+    for name, part in zip(source.names, source.shapes, strict=True):
+        out[start : start + part[0]] = files.get(name)
+        start += part[0]
+    return (out if source.order is None else out[torch.from_numpy(source.order).to(device)]).view(shape)

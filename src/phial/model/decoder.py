@@ -1,66 +1,71 @@
-"""The decoder: embeddings, blocks, final norm and tied head."""
+"""The decoder: embeddings, blocks, final norm and head; every model of the family by its configuration's flags."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from phial.errors import PhialError
 from phial.model.attention import Attention
+from phial.model.cache import KeyValueCache
 from phial.model.config import ModelConfig
 from phial.model.documents import Documents
 from phial.model.mlp import MLP
-from phial.model.norm import RMSNorm
-from phial.model.rope import rotary_table
+from phial.model.moe import MoE
+from phial.model.norm import make_norm
+from phial.model.rope import Rotary, uses_long_factors
+from phial.model.step import Step
+
+PREFILL = 2048  # tokens that are computed at a time when a cached sequence is computed again
 
 
 class Block(nn.Module):
-    """One Phi-3 layer: x + attention(norm(x)), then x + mlp(norm(x)), the last sum left to the next norm."""
+    """x + attention(norm(x)), then x + mlp(norm(x)); or both from one norm, side by side (phi-1 to phi-2)."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
-        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.self_attn = Attention(config)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.mlp = MLP(config)
+        self.input_layernorm = make_norm(config)
+        self.self_attn = Attention(config, layer)
+        self.post_attention_layernorm = None if config.parallel else make_norm(config)
+        if config.experts is None:
+            self.mlp = MLP(config)
+        else:
+            self.moe = MoE(config)
 
-    def forward(
-        self, x: Tensor, delta: Tensor | None, cos: Tensor, sin: Tensor, documents: Documents
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, delta: Tensor | None, step: Step) -> tuple[Tensor, Tensor]:
         """The residual stream and what is still to be added to it: the next norm does that while it reads both.
 
         Args:
             x: [batch, time, hidden_size].
             delta: the output of the block before, alike, or None.
-            cos: [time, 1, head_dim / 2]; sin alike.
-            documents: attention stays inside them.
+            step: what the layers share.
 
         Returns:
             x and delta for the next block.
         """
         x, normal = self.input_layernorm(x, delta)
-        x, normal = self.post_attention_layernorm(x, self.self_attn(normal, cos, sin, documents))
-        return x, self.mlp(normal)
+        attended = self.self_attn(normal, step)
+        if self.post_attention_layernorm is None:
+            return x, attended + self.mlp(normal)
+        x, normal = self.post_attention_layernorm(x, attended)
+        return x, self.mlp(normal) if hasattr(self, "mlp") else self.moe(normal)
 
 
 class Decoder(nn.Module):
     """A causal language model; parameter names are those of `Phi3ForCausalLM` without the `model.` prefix."""
 
-    cos: Tensor
-    sin: Tensor
-
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
-        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_hidden_layers))
+        self.norm = make_norm(config)
         if not config.tie_word_embeddings:
-            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        cos, sin = rotary_table(config.max_position_embeddings, config.head_dim, config.rope_theta)
-        self.register_buffer("cos", cos.unsqueeze(1), persistent=False)  # [positions, 1, head_dim / 2]
-        self.register_buffer("sin", sin.unsqueeze(1), persistent=False)
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
+        self.rotary = Rotary(config)
 
     @property
     def head_weight(self) -> Tensor:
@@ -79,21 +84,117 @@ class Decoder(nn.Module):
             [batch, time, hidden_size].
         """
         time = ids.shape[1]
-        documents = Documents(ids, starts)
-        x, delta = self.embed_tokens(ids), None
-        cos, sin = self.cos[:time], self.sin[:time]
+        tables = self.rotary.tables(time, uses_long_factors(self.config, time), ids.device)
+        cos, sin = (table[:time] for table in tables)
+        positions = torch.arange(time, device=ids.device).expand(ids.shape)
+        return self._run(self.embed(ids), Step(positions, cos, sin, Documents(ids, starts)))
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Embeddings [batch, time, hidden_size] of ids, as the first block reads them."""
+        x = self.embed_tokens(ids)
+        return x if self.config.embedding_multiplier == 1.0 else x * self.config.embedding_multiplier
+
+    def _run(self, x: Tensor, step: Step) -> Tensor:
+        delta = None
         for layer in self.layers:
-            x, delta = layer(x, delta, cos, sin, documents)
+            x, delta = layer(x, delta, step)
         return self.norm(x, delta)[1]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits [..., vocab_size] of final states [..., hidden_size]."""
+        config = self.config
+        logits = nn.functional.linear(hidden, self.head_weight, self.lm_head.bias if config.head_bias else None)
+        if config.logit_divisor != 1.0:
+            logits = logits / config.logit_divisor
+        if config.dummy_token_ids:
+            logits[..., list(config.dummy_token_ids)] = -torch.inf
+        return logits
 
     def forward(self, ids: Tensor, starts: Tensor | None = None) -> Tensor:
         """Logits [batch, time, vocab_size] of ids [batch, time]; starts as in `hidden`."""
-        return self.hidden(ids, starts) @ self.head_weight.T
+        return self.logits(self.hidden(ids, starts))
+
+    def extend(
+        self,
+        ids: Tensor,
+        cache: KeyValueCache,
+        rows: Sequence[int] | None = None,
+        counts: Sequence[int] | None = None,
+        images: Sequence[tuple[int, int, Tensor]] = (),
+    ) -> Tensor:
+        """Add tokens to cached sequences.
+
+        A sequence that outgrows the original context of a LongRoPE model is first computed again with the long
+        factors; the others in the batch are not touched by that.
+
+        Args:
+            ids: int64 [batch, time], padded behind where rows have fewer.
+            cache: holds what came before.
+            rows: the cache's row of each row of ids; by default 0, 1, 2, …
+            counts: tokens of each row that count; by default all.
+            images: (row of ids, position in it, embeddings [tokens, hidden_size]) put in place of embedded ids.
+
+        Returns:
+            Logits [batch, vocab_size] of the token after the last of each row.
+
+        Raises:
+            PhialError: a sequence would be longer than the model's context.
+        """
+        batch, time = ids.shape
+        rows = list(range(batch)) if rows is None else list(rows)
+        counts = [time] * batch if counts is None else list(counts)
+        starts = [len(cache.tokens[row]) for row in rows]
+        ends = [start + count for start, count in zip(starts, counts, strict=True)]
+        if max(ends) > self.config.max_position_embeddings:
+            raise PhialError(
+                f"a sequence of {max(ends):,} tokens does not fit a context of {self.config.max_position_embeddings:,}",
+                where="decoder",
+                do="shorten the prompt or the answer",
+            )
+        cache.reserve(max(ends))
+        for row, end in zip(rows, ends, strict=True):
+            if uses_long_factors(self.config, end) != cache.long[row]:
+                self._recompute(cache, row, long=not cache.long[row])
+        offsets = torch.arange(time, device=ids.device)
+        limits = torch.tensor(counts, device=ids.device).unsqueeze(1) - 1
+        positions = torch.tensor(starts, device=ids.device).unsqueeze(1) + torch.minimum(offsets, limits.clamp(min=0))
+        x = self.embed(ids)
+        for row, place, embeddings in images:
+            x[row, place : place + len(embeddings)] = embeddings.to(x.dtype)
+        hidden = self._cached(x, positions, cache, rows, starts, counts)
+        for row, count, line in zip(rows, counts, ids.tolist(), strict=True):
+            cache.tokens[row] += line[:count]
+        last = limits.clamp(min=0).squeeze(1)
+        return self.logits(hidden[torch.arange(batch, device=ids.device), last])
+
+    def _cached(
+        self,
+        x: Tensor,
+        positions: Tensor,
+        cache: KeyValueCache,
+        rows: Sequence[int],
+        starts: Sequence[int],
+        counts: Sequence[int],
+    ) -> Tensor:
+        # A row's factors are those its cache was made with; `extend` has brought them up to date.
+        original = self.config.longrope.original_max_position_embeddings if self.config.longrope else 0
+        lengths = [original + 1 if cache.long[row] else 1 for row in rows]
+        cos, sin = self.rotary.at(positions, lengths)
+        return self._run(x, Step(positions, cos, sin, Documents(x[..., 0], None), cache, rows, starts, counts))
+
+    def _recompute(self, cache: KeyValueCache, row: int, long: bool) -> None:
+        """Fill a row's keys and values anew with the other LongRoPE factors."""
+        cache.long[row] = long
+        tokens = torch.tensor([cache.tokens[row]], dtype=torch.int64, device=cache.device)
+        for start in range(0, tokens.shape[1], PREFILL):
+            part = tokens[:, start : start + PREFILL]
+            positions = torch.arange(start, start + part.shape[1], device=cache.device).unsqueeze(0)
+            self._cached(self.embed(part), positions, cache, [row], [start], [part.shape[1]])
 
     def initialise(self, seed: int) -> None:
         """Draw the weights.
 
-        Matrices are normal with standard deviation 1 / sqrt(fan_in); the two projections that write to the residual
+        Matrices are normal with standard deviation 1 / sqrt(fan_in); the projections that write to the residual
         stream start at zero, so that every block begins as the identity. Embeddings are wide, 0.6: words that stand in
         the same places, as names do, stay apart while the optimizer moves them, and can be copied. With 0.02 a model
         of the nano shape never learnt to repeat a name (docs/experiments.md). The final gain of 0.1 keeps the tied
@@ -102,13 +203,15 @@ class Decoder(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for name, parameter in self.named_parameters():
-                if parameter.ndim < 2:
+                if name.endswith(".bias"):
+                    parameter.zero_()
+                elif parameter.ndim < 2:
                     parameter.fill_(1.0)
-                elif name.endswith(("o_proj.weight", "down_proj.weight")):
+                elif name.endswith(("o_proj.weight", "down_proj.weight", "down_proj")):
                     parameter.zero_()
                 else:
                     known = {"embed_tokens.weight": 0.6, "lm_head.weight": 0.02}
-                    deviation = known.get(name, 1 / math.sqrt(parameter.shape[1]))
+                    deviation = known.get(name, 1 / math.sqrt(parameter.shape[-1]))
                     parameter.normal_(0.0, deviation, generator=generator)
             if self.config.tie_word_embeddings:
                 self.norm.weight.fill_(0.1)

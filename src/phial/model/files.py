@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
+from phial.model.huggingface import read_huggingface
+from phial.model.layout import Source, published_shapes, sources
 from phial.tokens.tokenizer import Tokenizer, load_tokenizer
 
 WEIGHTS = "model.safetensors"
-DTYPES = {"F32": "float32", "F16": "float16"}  # safetensors' names of what numpy and torch both read
-
-
-def published_name(name: str) -> str:
-    """The tensor name that Hugging Face uses for a `Decoder` parameter."""
-    return name if name.startswith("lm_head") else f"model.{name}"
-
-
-def internal_name(name: str) -> str:
-    """The `Decoder` parameter that a published tensor name belongs to."""
-    return name.removeprefix("model.")
-
-
-def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Shape of every tensor that a checkpoint of this configuration holds, by published name."""
-    width, inner = config.hidden_size, config.intermediate_size
-    heads = config.num_attention_heads + 2 * config.num_key_value_heads
-    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (config.vocab_size, width)}
-    for index in range(config.num_hidden_layers):
-        layer = f"model.layers.{index}."
-        shapes |= {
-            layer + "input_layernorm.weight": (width,),
-            layer + "self_attn.qkv_proj.weight": (heads * config.head_dim, width),
-            layer + "self_attn.o_proj.weight": (width, width),
-            layer + "post_attention_layernorm.weight": (width,),
-            layer + "mlp.gate_up_proj.weight": (2 * inner, width),
-            layer + "mlp.down_proj.weight": (width, inner),
-        }
-    shapes["model.norm.weight"] = (width,)
-    if not config.tie_word_embeddings:
-        shapes["lm_head.weight"] = (config.vocab_size, width)
-    return shapes
+INDEX = "model.safetensors.index.json"
+DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+VISION = "model.vision_embed_tokens."
+_SAME_MODEL = "use weights and config.json of the same model"
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -59,7 +37,9 @@ def read_config(folder: Path) -> ModelConfig:
     except (OSError, ValueError) as error:
         advice = "give a checkpoint folder"
         raise PhialError(f"no readable config.json: {error}", where=str(folder), do=advice) from error
-    return ModelConfig.from_huggingface(facts, str(path))
+    if not isinstance(facts, dict):
+        raise PhialError("config.json is no object", where=str(path), do="give a checkpoint folder")
+    return read_huggingface(facts, str(path))
 
 
 def read_tokenizer(folder: Path, config: ModelConfig) -> Tokenizer:
@@ -78,53 +58,127 @@ def read_tokenizer(folder: Path, config: ModelConfig) -> Tokenizer:
     return tokenizer
 
 
-def read_tensors(folder: Path, config: ModelConfig, framework: Literal["np", "pt"]) -> dict[str, Any]:
-    """Read model.safetensors after checking its names, shapes and types against the configuration.
+class TensorFiles:
+    """The safetensors files of a folder, memory-mapped: a tensor is read when it is asked for.
 
-    Args:
-        folder: a checkpoint folder.
-        config: what config.json says.
-        framework: "np" for numpy arrays, "pt" for torch tensors.
+    Opening reads and checks the headers only; nothing is allocated from what they claim.
 
-    Returns:
-        Every tensor as stored, by published name.
+    Attributes:
+        shapes: shape of every tensor.
+        dtypes: how each is stored, as safetensors names it.
 
     Raises:
-        PhialError: the file is missing or damaged, or a tensor is missing, extra, or of the wrong shape or type.
+        PhialError: no weights, a damaged file, a tensor that the index promises and no file has, or one in two files.
     """
-    path = folder / WEIGHTS
+
+    def __init__(self, folder: Path, framework: Literal["np", "pt"]) -> None:
+        self.folder = folder
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.dtypes: dict[str, str] = {}
+        self._files: dict[str, Any] = {}
+        self._stack = ExitStack()
+        paths = _weight_files(folder)
+        for path in paths:
+            try:
+                file = self._stack.enter_context(safe_open(path, framework=framework))
+                for name in file.keys():  # noqa: SIM118 (it is no dict)
+                    if name in self._files:
+                        raise PhialError(f"tensor {name} is in two files", where=str(path), do="get the folder again")
+                    found = file.get_slice(name)
+                    self._files[name] = file
+                    self.shapes[name], self.dtypes[name] = tuple(found.get_shape()), found.get_dtype()
+            except FileNotFoundError as error:
+                advice = "give a complete checkpoint folder"
+                raise PhialError("weights are missing", where=str(path), do=advice) from error
+            except SafetensorError as error:
+                advice = "get or make the file again"
+                raise PhialError(f"weights are damaged: {error}", where=str(path), do=advice) from error
+
+    def get(self, name: str) -> Any:
+        """One tensor, as stored; torch tensors keep to the file's memory map."""
+        return self._files[name].get_tensor(name)
+
+    def check(self, expected: dict[str, tuple[int, ...]], ignored: Iterable[str] = ()) -> None:
+        """Compare names, shapes and types with what a configuration asks for.
+
+        Args:
+            expected: shapes by name.
+            ignored: prefixes of names that may be there besides.
+
+        Raises:
+            PhialError: the first tensor that is missing, extra, or of the wrong shape or type.
+        """
+        where = str(self.folder)
+        for name, shape in expected.items():
+            if name not in self.shapes:
+                raise PhialError(f"tensor {name} is missing", where=where, do="give a complete checkpoint")
+            if shape != self.shapes[name]:
+                raise PhialError(
+                    f"tensor {name} has shape {list(self.shapes[name])}, config.json asks for {list(shape)}",
+                    where=where,
+                    do=_SAME_MODEL,
+                )
+            if self.dtypes[name] not in DTYPES:
+                stored = " or ".join(DTYPES.values())
+                raise PhialError(
+                    f"tensor {name} is stored as {self.dtypes[name]}", where=where, do=f"store it as {stored}"
+                )
+        allowed = tuple(ignored)
+        for name in self.shapes:
+            if name not in expected and not name.startswith(allowed) and not name.endswith("rotary_emb.inv_freq"):
+                raise PhialError(f"unexpected tensor {name}", where=where, do=_SAME_MODEL)
+
+    def __enter__(self) -> TensorFiles:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+def open_tensors(folder: Path, config: ModelConfig, framework: Literal["np", "pt"]) -> TensorFiles:
+    """The weights of a checkpoint, checked against its configuration.
+
+    Raises:
+        PhialError: see `TensorFiles`.
+    """
+    files = TensorFiles(folder, framework)
+    ignored = [VISION] if config.vision is not None else []
+    if config.tie_word_embeddings:
+        ignored.append("lm_head.weight")  # some writers store the shared matrix twice
+    files.check(published_shapes(config), ignored)
+    return files
+
+
+def read_arrays(folder: Path, config: ModelConfig) -> dict[str, np.ndarray]:
+    """Every parameter of the decoder as a numpy array, by its name in memory, in the type it is stored in.
+
+    Raises:
+        PhialError: see `TensorFiles`; or a tensor is bfloat16, which numpy has no type for.
+    """
+    with open_tensors(folder, config, "np") as files:
+        for name, dtype in files.dtypes.items():
+            if dtype == "BF16":
+                raise PhialError(f"tensor {name} is bfloat16", where=str(folder), do="load it with torch")
+        return {name: _assemble(files, source, config.shapes[name]) for name, source in sources(config)}
+
+
+def _assemble(files: TensorFiles, source: Source, shape: tuple[int, ...]) -> np.ndarray:
+    parts = [files.get(name) for name in source.names]
+    rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return (rows if source.order is None else rows[source.order]).reshape(shape)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    index = folder / INDEX
+    if not index.is_file():
+        return [folder / WEIGHTS]
     try:
-        with safe_open(path, framework=framework) as file:
-            shapes = tensor_shapes(config)
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-            _check_shapes(path, shapes, {name: tuple(found.get_shape()) for name, found in slices.items()})
-            _check_types(path, {name: found.get_dtype() for name, found in slices.items()})
-            return {name: file.get_tensor(name) for name in shapes}
-    except FileNotFoundError as error:
-        raise PhialError("weights are missing", where=str(path), do="give a complete checkpoint folder") from error
-    except SafetensorError as error:
-        raise PhialError(f"weights are damaged: {error}", where=str(path), do="get or make the file again") from error
-
-
-def _check_shapes(path: Path, expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]) -> None:
-    for name, shape in expected.items():
-        if name not in found:
-            raise PhialError(f"tensor {name} is missing", where=str(path), do="give a complete checkpoint")
-        if shape != found[name]:
-            raise PhialError(
-                f"tensor {name} has shape {list(found[name])}, config.json asks for {list(shape)}",
-                where=str(path),
-                do="use weights and config.json of the same model",
-            )
-    extra = sorted(set(found) - set(expected))
-    if extra:
-        advice = "use weights and config.json of the same model"
-        raise PhialError(f"unexpected tensor {extra[0]}", where=str(path), do=advice)
-
-
-def _check_types(path: Path, found: dict[str, str]) -> None:
-    for name, dtype in found.items():
-        if dtype not in DTYPES:
-            raise PhialError(
-                f"tensor {name} is stored as {dtype}", where=str(path), do=f"store it as {' or '.join(DTYPES.values())}"
-            )
+        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PhialError(f"not an index of weights: {error!r}", where=str(index), do="get the folder again") from error
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise PhialError(f"the index names {name!r}, no file of this folder", where=str(index), do="do not use it")
+    return [folder / name for name in names]

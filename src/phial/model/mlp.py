@@ -1,4 +1,4 @@
-"""The gated feed-forward of the Phi-3 block."""
+"""The feed-forward of a block: SwiGLU, Phi-3-small's clamped GEGLU, or one plain GELU."""
 
 from __future__ import annotations
 
@@ -41,14 +41,36 @@ class _SwiGLU(torch.autograd.Function):
         return out
 
 
+def _gegelu(gate_up: Tensor, limit: float) -> Tensor:
+    """quick_gelu(gate) * (up + 1), both branches clamped, infinities kept as they are (Phi-3-small)."""
+    gate, up = gate_up.chunk(2, dim=-1)
+    gate = torch.where(torch.isinf(gate), gate, gate.clamp(max=limit))
+    up = torch.where(torch.isinf(up), up, up.clamp(-limit, limit))
+    return gate * torch.sigmoid(1.702 * gate) * (up + 1)
+
+
 class MLP(nn.Module):
-    """SwiGLU: down(silu(gate(x)) * up(x)), with gate and up as one matrix as Phi-3 stores them."""
+    """down(f(up(x))), gate and up as one matrix where there are two, as Phi-3 stores them."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gate_up_proj = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.activation, self.limit = config.activation, config.gegelu_limit
+        inner, bias = config.intermediate_size, config.mlp_bias
+        if config.gated:
+            self.gate_up_proj = nn.Linear(config.hidden_size, 2 * inner, bias=bias)
+        else:
+            self.up_proj = nn.Linear(config.hidden_size, inner, bias=bias)
+        self.down_proj = nn.Linear(inner, config.hidden_size, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., hidden_size] -> [..., hidden_size]."""
-        return self.down_proj(_SwiGLU.apply(self.gate_up_proj(x)))
+        match self.activation:
+            case "silu":
+                inner = _SwiGLU.apply(self.gate_up_proj(x))
+            case "gegelu":
+                inner = _gegelu(self.gate_up_proj(x), self.limit)
+            case "gelu_new":
+                inner = F.gelu(self.up_proj(x), approximate="tanh")
+            case "gelu":
+                inner = F.gelu(self.up_proj(x))
+        return self.down_proj(inner)

@@ -1,10 +1,11 @@
-"""RMSNorm with its gradient written out, so that one pass each way touches the activations."""
+"""RMSNorm with its gradient written out, so that one pass each way touches the activations; and LayerNorm."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from phial.model.config import ModelConfig
 from phial.model.native import library_for, pointer, require_kernels
 
 
@@ -80,4 +81,24 @@ class RMSNorm(nn.Module):
         if library_for(x, self.weight) and (delta is None or library_for(delta)):
             return _AddRMSNorm.apply(x, delta, self.weight, self.eps)
         x = x if delta is None else x + delta
-        return x, _RMSNorm.apply(x, self.weight, self.eps)
+        if x.dtype == torch.float32:
+            return x, _RMSNorm.apply(x, self.weight, self.eps)
+        wide = x.float()  # half precision would lose the square; the reference models do the same
+        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
+        return x, self.weight * (wide * scale).to(x.dtype)
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer normalisation with bias, called like `RMSNorm`."""
+
+    def forward(self, x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """x + delta, and its norm; both [..., width]."""
+        x = x if delta is None else x + delta
+        return x, super().forward(x)
+
+
+def make_norm(config: ModelConfig) -> RMSNorm | LayerNorm:
+    """The norm that a configuration asks for."""
+    if config.norm == "rms":
+        return RMSNorm(config.hidden_size, config.rms_norm_eps)
+    return LayerNorm(config.hidden_size, config.rms_norm_eps)

@@ -37,7 +37,7 @@ def pretrain(context: Context, shard: str) -> dict[str, Any]:
 def sft(context: Context) -> dict[str, Any]:
     """Fine-tune the pretrained model of the stage's inputs on conversations."""
     parent = next(artifact for name, artifact in context.inputs.items() if name.startswith("pretrain"))
-    model, tokenizer = load_checkpoint(parent.path)
+    model, tokenizer = load_checkpoint(parent.path, trainable=True)
     adopt_roles(model, tokenizer)
     return _train(context, model, "sft", context.recipe.sft, context.recipe.dtype)
 
