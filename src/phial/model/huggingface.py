@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from phial.errors import PhialError
-from phial.model.config import BlockSparse, Experts, Layout, LongRope, ModelConfig, VisionConfig
+from phial.model.config import BlockSparse, Experts, Layout, LongRope, ModelConfig
+from phial.model.vision_config import read_vision, write_vision
 
 ARCHITECTURES: dict[Layout, str] = {
     "phi": "PhiForCausalLM",
@@ -114,9 +115,7 @@ def _family(layout: Layout, facts: Mapping[str, Any], where: str) -> dict[str, A
             "head_bias": bool(facts.get("lm_head_bias", False)), "experts": experts,
         }  # fmt: skip
     if layout == "phi3_v":
-        image = facts.get("img_processor")
-        crops = image.get("num_crops", 16) if isinstance(image, Mapping) else 16
-        return {"vision": VisionConfig(max_crops=crops)}
+        return {"vision": read_vision(facts, where)}
     if layout == "qwen2":
         return {"attention_bias": True}
     if layout == "llama":
@@ -254,9 +253,7 @@ def _family_keys(config: ModelConfig) -> dict[str, Any]:
                 "hidden_act": "silu", "rms_norm_eps": config.rms_norm_eps, "attention_dropout": 0.0, "embd_pdrop": 0.0,
                 "resid_pdrop": 0.0, "partial_rotary_factor": config.partial_rotary_factor,
             }  # fmt: skip
-            if config.vision is not None:
-                facts["img_processor"] = {"name": "clip_vision_model", "num_crops": config.vision.max_crops}
-            return facts
+            return facts if config.vision is None else facts | write_vision(config.vision)
         case "phi3small":
             sparse = config.blocksparse or BlockSparse()
             return {
