@@ -31,9 +31,7 @@ ANIMALS: Final = _words("birds cats cows dogs ducks frogs goats hens horses pigs
 PLACES: Final = _words("beach camp club farm garden library market museum park school shop zoo")  # after "the"
 
 PEOPLE: Final = _words("name other third")
-WORD_FIELDS: Final = PEOPLE + _words(
-    "item item2 one_item one_item2 food one_food container one_container animal place"
-)
+WORD_FIELDS: Final = PEOPLE + _words("item item2 one_item one_item2 food one_food container one_container animal place")
 
 
 def draw_words(bits: int) -> tuple[int, dict[str, object]]:
