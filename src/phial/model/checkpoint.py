@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 
 from phial.model.decoder import Decoder
 from phial.model.files import WEIGHTS, internal_name, published_name, read_config, read_tensors, read_tokenizer
-from phial.tokens.chat import TEMPLATE
 from phial.tokens.tokenizer import Tokenizer
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
@@ -31,7 +30,7 @@ def save_checkpoint(folder: Path, model: Decoder, tokenizer: Tokenizer, dtype: s
     facts = config.to_huggingface() | {"torch_dtype": dtype}
     (folder / "config.json").write_text(json.dumps(facts, indent=2) + "\n")
     tokenizer.save(folder)
-    (folder / "chat_template.jinja").write_text(TEMPLATE + "\n")
+    (folder / "chat_template.jinja").write_text(tokenizer.family.chat.template + "\n")
     generation = {
         "bos_token_id": tokenizer.bos_id,
         "eos_token_id": list(tokenizer.stop_ids),

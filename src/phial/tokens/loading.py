@@ -1,0 +1,167 @@
+"""Tokenizer backends from whatever files a checkpoint folder has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+from tokenizers import AddedToken
+
+from phial.errors import PhialError
+from phial.tokens.byte_level import gpt2_backend, rank_backend, read_ranks
+from phial.tokens.families import CODEGEN, FAMILIES, PHI3, PHI4_MINI_REASONING, PHI4_REASONING, Family
+from phial.tokens.files import MAX_BYTES, read_bytes, read_json, read_text
+from phial.tokens.sentencepiece_model import read_model, sentencepiece_backend
+
+MAX_ID = 1 << 24
+
+
+def load_backend(folder: Path, family: Family | None) -> tokenizers.Tokenizer:
+    """Load the first there is of tokenizer.json, `*.tiktoken`, tokenizer.model, and vocab.json with merges.txt.
+
+    Args:
+        folder: a checkpoint folder.
+        family: whose special tokens a file without any gets; found by the folder's config.json if left out.
+
+    Raises:
+        PhialError: there is no such file, it is damaged, or its family is not known.
+    """
+    if (folder / "tokenizer.json").is_file():
+        return _read_json_tokenizer(folder / "tokenizer.json")
+    ranks = sorted(folder.glob("*.tiktoken"))
+    if ranks:
+        tokens = read_ranks(ranks[0])
+        family = family or _rank_family(folder, len(tokens), str(ranks[0]))
+        return add_special(rank_backend(tokens, family.pattern), family.special, family, str(ranks[0]))
+    if (folder / "tokenizer.model").is_file():
+        family = family or PHI3
+        model = read_model(folder / "tokenizer.model")
+        # What the model itself calls a control piece is one, whatever its name.
+        own = {text: index for index, (text, _, kind) in enumerate(model.pieces) if kind in (2, 3)}
+        special = own | dict(family.special)
+        return add_special(sentencepiece_backend(model), special, family, str(folder / "tokenizer.model"))
+    if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
+        family = family or CODEGEN
+        added = _read_added(folder / "added_tokens.json") or dict(family.special) | dict(family.spaces)
+        return add_special(gpt2_backend(folder), added, family, str(folder / "vocab.json"))
+    raise PhialError("tokenizer.json is missing", where=str(folder), do="give a complete checkpoint folder")
+
+
+def find_family(names: Mapping[str, int], template: str) -> Family:
+    """The family of a tokenizer with these tokens.
+
+    Args:
+        names: every token and its id.
+        template: the checkpoint's chat template; tells apart families that share a vocabulary.
+
+    Raises:
+        PhialError: no family has these tokens.
+    """
+    for family in FAMILIES:
+        if all(token in names for token in family.signature):
+            twins = [twin for twin in FAMILIES if twin.signature == family.signature and twin is not family]
+            return next((twin for twin in twins if twin.chat.system and twin.chat.system in template), family)
+    raise PhialError("tokenizer lacks the special tokens of every known family", do="train it with phial")
+
+
+def read_template(folder: Path) -> str:
+    """The chat template that a checkpoint ships, "" if there is none.
+
+    Raises:
+        PhialError: an unreadable file.
+    """
+    if (folder / "chat_template.jinja").is_file():
+        return read_text(folder / "chat_template.jinja").removesuffix("\n")
+    if not (folder / "tokenizer_config.json").is_file():
+        return ""
+    template = read_json(folder / "tokenizer_config.json").get("chat_template", "")
+    if isinstance(template, list):  # several named ones
+        named = {entry.get("name"): entry.get("template") for entry in template if isinstance(entry, dict)}
+        template = named.get("default", "")
+    return template if isinstance(template, str) else ""
+
+
+def add_special(
+    backend: tokenizers.Tokenizer, added: Mapping[str, int], family: Family, where: str
+) -> tokenizers.Tokenizer:
+    """A backend with further tokens, each at its own id.
+
+    The library numbers added tokens one after another; published ids have gaps. So they go into the model's
+    vocabulary, which no merge leads to, and are declared special afterwards.
+
+    Args:
+        backend: a BPE tokenizer.
+        added: tokens and ids; those of whitespace alone stay ordinary text, the others become special.
+        family: says which of them swallow the whitespace after them.
+        where: names the file in errors.
+
+    Raises:
+        PhialError: an id out of range, or one that belongs to another token.
+    """
+    facts = json.loads(backend.to_str())
+    vocabulary: dict[str, int] = facts["model"]["vocab"]
+    owners = {index: token for token, index in vocabulary.items()}
+    for token, index in sorted(added.items(), key=lambda entry: entry[1]):
+        if not 0 <= index < MAX_ID:
+            raise PhialError(f"token {token!r} has the id {index}", where=where, do="get the files again")
+        if owners.setdefault(index, token) != token or vocabulary.setdefault(token, index) != index:
+            advice = "use the tokenizer files of one and the same model"
+            raise PhialError(f"id {index} of {token!r} is taken by {owners[index]!r}", where=where, do=advice)
+    backend = tokenizers.Tokenizer.from_str(json.dumps(facts))
+    for token in sorted(added, key=added.__getitem__):
+        control = not token.isspace()
+        entry = AddedToken(token, special=control, normalized=False, rstrip=token in family.strips)
+        (backend.add_special_tokens if control else backend.add_tokens)([entry])
+    return backend
+
+
+def _read_json_tokenizer(path: Path) -> tokenizers.Tokenizer:
+    data = read_bytes(path, 2 * MAX_BYTES)
+    try:
+        backend = tokenizers.Tokenizer.from_buffer(data)
+    except Exception as error:  # the library raises bare Exception for every fault in the file
+        raise PhialError(f"not a tokenizer: {error}", where=str(path), do="make the tokenizer again") from error
+    # A file may ask for texts to be cut short or filled up, silently.
+    backend.no_truncation()
+    backend.no_padding()
+    return guard(backend)
+
+
+def guard(backend: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """A backend whose every added token is special, except those of whitespace alone.
+
+    Published files declare some control tokens (`<|tool_call|>`, `<think>`) as ordinary added tokens, which the
+    library finds in any text; as special ones it leaves them alone.
+    """
+    added = backend.get_added_tokens_decoder().values()
+    if all(token.special or token.content.isspace() for token in added):
+        return backend
+    facts: dict[str, Any] = json.loads(backend.to_str())
+    for token in facts["added_tokens"]:
+        token["special"] = token["special"] or not token["content"].isspace()
+    return tokenizers.Tokenizer.from_str(json.dumps(facts))
+
+
+def _rank_family(folder: Path, count: int, where: str) -> Family:
+    model_type = read_json(folder / "config.json").get("model_type") if (folder / "config.json").is_file() else ""
+    fitting = [family for family in FAMILIES if family.ranks == count]
+    if count == 100256:  # shared by Phi-3-small, which has no tokenizer.json, and Phi-4, which has one
+        fitting = [family for family in fitting if (family.name == "phi-3-small") == (model_type == "phi3small")]
+    fitting = [family for family in fitting if family not in (PHI4_REASONING, PHI4_MINI_REASONING)]
+    if len(fitting) != 1:
+        raise PhialError(
+            f"no known family has {count} ranks", where=where, do="name the family, or give tokenizer.json"
+        )
+    return fitting[0]
+
+
+def _read_added(path: Path) -> dict[str, int]:
+    if not path.is_file():
+        return {}
+    added = read_json(path)
+    if not all(token and type(index) is int for token, index in added.items()):
+        raise PhialError("not a list of tokens and ids", where=str(path), do="get the file again")
+    return added
