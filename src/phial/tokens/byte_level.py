@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers
 
 from phial.errors import PhialError
+from phial.tokens.added import place
 from phial.tokens.files import read_bytes, read_json, read_text
 from phial.tokens.merges import LONGEST_TOKEN, derive_merges
 
@@ -64,19 +65,28 @@ def read_ranks(path: Path) -> list[bytes]:
     return whole
 
 
-def rank_backend(tokens: Sequence[bytes], pattern: str) -> tokenizers.Tokenizer:
-    """A rank file's tokenizer in the `tokenizers` library, without special tokens.
+def rank_backend(tokens: Sequence[bytes], pattern: str, added: Mapping[str, int], where: str) -> tokenizers.Tokenizer:
+    """A rank file's tokenizer in the `tokenizers` library, its added tokens not yet declared.
 
     Args:
         tokens: by rank.
         pattern: cuts text into words.
+        added: further tokens and their ids.
+        where: names the file in errors.
+
+    Raises:
+        PhialError: an added token's id is another's.
     """
     ids = {write_bytes(token): rank for rank, token in enumerate(tokens)}
-    return _backend(ids, derive_merges(ids, ids), pattern)
+    return _backend(place(ids, added, where), derive_merges(ids, ids), pattern)
 
 
-def gpt2_backend(folder: Path) -> tokenizers.Tokenizer:
-    """GPT-2's layout: vocab.json and merges.txt.
+def gpt2_backend(folder: Path, added: Mapping[str, int]) -> tokenizers.Tokenizer:
+    """GPT-2's layout, vocab.json and merges.txt, its added tokens not yet declared.
+
+    Args:
+        folder: holds both files.
+        added: further tokens and their ids.
 
     Raises:
         PhialError: a missing or damaged file, ids that are not 0, 1, 2, ..., a merge of unknown tokens.
@@ -96,7 +106,7 @@ def gpt2_backend(folder: Path) -> tokenizers.Tokenizer:
         if not (left in ids and right in ids and left + right in ids):
             raise _bad_line(number, f"merges {left!r} and {right!r}, which the vocabulary lacks", str(merges_path))
         merges.append((left, right))
-    return _backend(ids, merges, None)
+    return _backend(place(ids, added, str(vocabulary)), merges, None)
 
 
 def byte_characters() -> list[str]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tokenizers
-from tokenizers import AddedToken
 
 from phial.errors import PhialError
+from phial.tokens.added import declare, guard
 from phial.tokens.byte_level import gpt2_backend, rank_backend, read_ranks
 from phial.tokens.families import CODEGEN, FAMILIES, PHI3, PHI4_MINI_REASONING, PHI4_REASONING, Family
 from phial.tokens.files import MAX_BYTES, read_bytes, read_json, read_text
 from phial.tokens.sentencepiece_model import read_model, sentencepiece_backend
-
-MAX_ID = 1 << 24
 
 
 def load_backend(folder: Path, family: Family | None) -> tokenizers.Tokenizer:
@@ -35,18 +31,19 @@ def load_backend(folder: Path, family: Family | None) -> tokenizers.Tokenizer:
     if ranks:
         tokens = read_ranks(ranks[0])
         family = family or _rank_family(folder, len(tokens), str(ranks[0]))
-        return add_special(rank_backend(tokens, family.pattern), family.special, family, str(ranks[0]))
+        backend = rank_backend(tokens, family.pattern, family.special, str(ranks[0]))
+        return declare(backend, family.special, family.strips)
     if (folder / "tokenizer.model").is_file():
         family = family or PHI3
         model = read_model(folder / "tokenizer.model")
         # What the model itself calls a control piece is one, whatever its name.
-        own = {text: index for index, (text, _, kind) in enumerate(model.pieces) if kind in (2, 3)}
-        special = own | dict(family.special)
-        return add_special(sentencepiece_backend(model), special, family, str(folder / "tokenizer.model"))
+        special = model.special | dict(family.special)
+        backend = sentencepiece_backend(model, special, str(folder / "tokenizer.model"))
+        return declare(backend, special, family.strips)
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
         family = family or CODEGEN
         added = _read_added(folder / "added_tokens.json") or dict(family.special) | dict(family.spaces)
-        return add_special(gpt2_backend(folder), added, family, str(folder / "vocab.json"))
+        return declare(gpt2_backend(folder, added), added, family.strips)
     raise PhialError("tokenizer.json is missing", where=str(folder), do="give a complete checkpoint folder")
 
 
@@ -84,40 +81,6 @@ def read_template(folder: Path) -> str:
     return template if isinstance(template, str) else ""
 
 
-def add_special(
-    backend: tokenizers.Tokenizer, added: Mapping[str, int], family: Family, where: str
-) -> tokenizers.Tokenizer:
-    """A backend with further tokens, each at its own id.
-
-    The library numbers added tokens one after another; published ids have gaps. So they go into the model's
-    vocabulary, which no merge leads to, and are declared special afterwards.
-
-    Args:
-        backend: a BPE tokenizer.
-        added: tokens and ids; those of whitespace alone stay ordinary text, the others become special.
-        family: says which of them swallow the whitespace after them.
-        where: names the file in errors.
-
-    Raises:
-        PhialError: an id out of range, or one that belongs to another token.
-    """
-    facts = json.loads(backend.to_str())
-    vocabulary: dict[str, int] = facts["model"]["vocab"]
-    owners = {index: token for token, index in vocabulary.items()}
-    for token, index in sorted(added.items(), key=lambda entry: entry[1]):
-        if not 0 <= index < MAX_ID:
-            raise PhialError(f"token {token!r} has the id {index}", where=where, do="get the files again")
-        if owners.setdefault(index, token) != token or vocabulary.setdefault(token, index) != index:
-            advice = "use the tokenizer files of one and the same model"
-            raise PhialError(f"id {index} of {token!r} is taken by {owners[index]!r}", where=where, do=advice)
-    backend = tokenizers.Tokenizer.from_str(json.dumps(facts))
-    for token in sorted(added, key=added.__getitem__):
-        control = not token.isspace()
-        entry = AddedToken(token, special=control, normalized=False, rstrip=token in family.strips)
-        (backend.add_special_tokens if control else backend.add_tokens)([entry])
-    return backend
-
-
 def _read_json_tokenizer(path: Path) -> tokenizers.Tokenizer:
     data = read_bytes(path, 2 * MAX_BYTES)
     try:
@@ -128,21 +91,6 @@ def _read_json_tokenizer(path: Path) -> tokenizers.Tokenizer:
     backend.no_truncation()
     backend.no_padding()
     return guard(backend)
-
-
-def guard(backend: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """A backend whose every added token is special, except those of whitespace alone.
-
-    Published files declare some control tokens (`<|tool_call|>`, `<think>`) as ordinary added tokens, which the
-    library finds in any text; as special ones it leaves them alone.
-    """
-    added = backend.get_added_tokens_decoder().values()
-    if all(token.special or token.content.isspace() for token in added):
-        return backend
-    facts: dict[str, Any] = json.loads(backend.to_str())
-    for token in facts["added_tokens"]:
-        token["special"] = token["special"] or not token["content"].isspace()
-    return tokenizers.Tokenizer.from_str(json.dumps(facts))
 
 
 def _rank_family(folder: Path, count: int, where: str) -> Family:

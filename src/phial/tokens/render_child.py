@@ -1,19 +1,28 @@
 """Renders one chat template: run as a program of its own, so that a hostile template harms nobody.
 
-Reads {"template": ..., "variables": ..., "seconds": ..., "bytes": ...} as JSON from standard input and writes
-{"text": ...} or {"error": ...} to standard output. It imports nothing of phial.
+Reads {"template": ..., "variables": [...], "seconds": ..., "bytes": ..., "characters": ...} as JSON from standard
+input and writes a list of {"text": ...} or {"error": ...}, one for each set of variables. It imports nothing of phial.
 """
 
 import json
 import resource
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 
 def environment() -> Any:
     """The Jinja environment that chat templates are written for, in the sandbox whose values cannot be changed."""
-    from jinja2.ext import loopcontrols
+    from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}` marks what an assistant wrote, for trainers; it renders its content."""
+
+        tags: ClassVar[set[str]] = {"generation"}
+
+        def parse(self, parser: Any) -> Any:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
     def refuse(message: str) -> None:
         raise ValueError(message)
@@ -21,11 +30,21 @@ def environment() -> Any:
     def as_json(value: Any, indent: int | None = None) -> str:
         return json.dumps(value, ensure_ascii=False, indent=indent)
 
-    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation])
     made.filters["tojson"] = as_json  # Jinja's own escapes <, > and & for web pages
     functions: Any = made.globals
     functions["raise_exception"] = refuse
     return made
+
+
+def render(template: Any, variables: dict[str, Any], most: int) -> str:
+    pieces, length = [], 0
+    for piece in template.generate(**variables):
+        pieces.append(piece)
+        length += len(piece)
+        if length > most:
+            raise ValueError(f"more than {most} characters")
+    return "".join(pieces)
 
 
 def main() -> None:
@@ -33,11 +52,14 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (task["seconds"], task["seconds"]))
     resource.setrlimit(resource.RLIMIT_AS, (task["bytes"], task["bytes"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        reply = {"text": environment().from_string(task["template"]).render(**task["variables"])}
-    except Exception as error:  # whatever a template does wrong is its author's fault, and is told
-        reply = {"error": f"{type(error).__name__}: {error}"[:500]}
-    json.dump(reply, sys.stdout)
+    replies = []
+    for variables in task["variables"]:
+        try:
+            template = environment().from_string(task["template"])
+            replies.append({"text": render(template, variables, task["characters"])})
+        except Exception as error:  # whatever a template does wrong is its author's fault, and is told
+            replies.append({"error": f"{type(error).__name__}: {error}"[:500]})
+    json.dump(replies, sys.stdout)
 
 
 if __name__ == "__main__":

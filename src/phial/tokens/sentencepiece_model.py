@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers
 
 from phial.errors import PhialError
+from phial.tokens.added import place
 from phial.tokens.files import read_bytes
 from phial.tokens.merges import LONGEST_TOKEN, derive_merges
 from phial.tokens.protobuf import BYTES, FIXED32, VARINT, read_fields
@@ -36,6 +38,11 @@ class SentencePieceModel:
     pieces: tuple[tuple[str, float, int], ...]
     byte_fallback: bool
     prefix: bool
+
+    @property
+    def special(self) -> dict[str, int]:
+        """Ids of the control pieces and of the unknown piece."""
+        return {text: index for index, (text, _, kind) in enumerate(self.pieces) if kind in (UNKNOWN, CONTROL)}
 
 
 def read_model(path: Path) -> SentencePieceModel:
@@ -77,8 +84,17 @@ def read_model(path: Path) -> SentencePieceModel:
     return SentencePieceModel(tuple(pieces), byte_fallback, prefix)
 
 
-def sentencepiece_backend(model: SentencePieceModel) -> tokenizers.Tokenizer:
-    """The same tokenizer in the `tokenizers` library, its control pieces not yet declared as special."""
+def sentencepiece_backend(model: SentencePieceModel, added: Mapping[str, int], where: str) -> tokenizers.Tokenizer:
+    """The same tokenizer in the `tokenizers` library, its added tokens not yet declared.
+
+    Args:
+        model: what the file holds.
+        added: further tokens and their ids, and the model's own special ones.
+        where: names the file in errors.
+
+    Raises:
+        PhialError: an added token's id is another's.
+    """
     ids = {text: index for index, (text, _, _) in enumerate(model.pieces)}
     normal = {text: score for text, score, kind in model.pieces if kind == NORMAL}
     # Only ordinary pieces are parts: a text that spells a control piece must not be joined to it.
@@ -87,7 +103,7 @@ def sentencepiece_backend(model: SentencePieceModel) -> tokenizers.Tokenizer:
     unknown = next((text for text, _, kind in model.pieces if kind == UNKNOWN), None)
     backend = tokenizers.Tokenizer(
         models.BPE(
-            vocab=ids,
+            vocab=place(ids, added, where),
             merges=derive_merges(best_first, parts),
             unk_token=unknown,
             fuse_unk=True,

@@ -10,6 +10,7 @@ import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, processors, trainers
 
 from phial.errors import PhialError
+from phial.tokens.added import MAX_ID, guard
 from phial.tokens.families import (
     ASSISTANT,
     BOS,
@@ -23,7 +24,7 @@ from phial.tokens.families import (
     USER,
     Family,
 )
-from phial.tokens.loading import MAX_ID, find_family, guard, load_backend, read_template
+from phial.tokens.loading import find_family, load_backend, read_template
 
 __all__ = [
     "ASSISTANT",
@@ -115,7 +116,7 @@ class Tokenizer:
         """Text of ids.
 
         Args:
-            ids: tokens; one that the vocabulary leaves unused, as a model with a padded vocabulary may draw, is no text.
+            ids: tokens; one that the vocabulary leaves unused, as padded models may draw, is no text.
             special: write special tokens too; they are left out otherwise.
 
         Raises:
