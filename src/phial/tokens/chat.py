@@ -64,7 +64,7 @@ def encode_chat(
 def _conversation(chat: ChatFormat, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> list[Piece]:
     if tools and chat.tools is None:
         raise _no_place(chat, "tools", "leave the tools out, or describe them in a message")
-    messages = _with_system(chat, messages, bool(tools))
+    messages, preamble = _with_system(chat, messages, bool(tools))
     last_user = max((index for index, message in enumerate(messages) if message.role == "user"), default=-1)
     pieces = [Piece(chat.start)]
     images = 0
@@ -87,7 +87,7 @@ def _conversation(chat: ChatFormat, messages: Sequence[Message], tools: Sequence
                     raise PhialError(
                         f"reasoning or tool calls of {role!r}", where="chat messages", do="only assistants"
                     )
-                pieces += [Piece(turn.open), *content]
+                pieces += [Piece(turn.open), *([] if index else [Piece(preamble)]), *content]
                 if index == 0 and tools and chat.tools is not None:
                     pieces += _series(chat.tools, [[Piece(_tool(chat, tool), words=True)] for tool in tools])
                 pieces += [Piece(turn.close), Piece(turn.after)]
@@ -116,19 +116,17 @@ def _answer(chat: ChatFormat, turn: Turn, message: Message, content: list[Piece]
     return [Piece(turn.open), *(piece.scored_as(learned) for piece in written), Piece(turn.after)]
 
 
-def _with_system(chat: ChatFormat, messages: Sequence[Message], tools: bool) -> list[Message]:
-    """The messages with the family's own system message, or with an empty one to hold the tools."""
+def _with_system(chat: ChatFormat, messages: Sequence[Message], tools: bool) -> tuple[list[Message], str]:
+    """The messages, first of all the system's where there must be one, and what the family itself says in it."""
     own = messages[0] if messages and messages[0].role == "system" else None
-    rest = list(messages[1:] if own else messages)
+    first = [] if own else [Message("system")]
     if not chat.system:
-        return [Message("system", ""), *rest] if tools and own is None else list(messages)
+        return [*(first if tools else []), *messages], ""
     if own is None:
-        return [Message("system", chat.system), *rest]
+        return [*first, *messages], chat.system
     if chat.system_rule == "refused":
         raise _no_place(chat, "a system message other than its own", "say it in the first user message")
-    if chat.system_rule == "replaces":
-        return list(messages)
-    return [Message("system", (f"{chat.system} ", *own.parts)), *rest]
+    return list(messages), "" if chat.system_rule == "replaces" else f"{chat.system} "
 
 
 def _words(chat: ChatFormat, message: Message, images: int) -> list[Piece]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(most + 1)
+            size = os.fstat(file.fileno()).st_size  # read() sets aside what it is asked for
+            data = file.read(min(size, most) + 1)
     except OSError as error:
         raise PhialError(f"unreadable: {error.strerror}", where=str(path), do="give a complete folder") from error
     if len(data) > most:
