@@ -17,7 +17,7 @@ NAMES = [family.name for family in FAMILIES]
 PUBLISHED = [family for family in FAMILIES if family is not PHIAL]
 
 # Ids as the published tokenizers give them. Not from a file that was at hand, but from memory: Phi-4-reasoning's
-# <think> and </think>, the names of Phi-4-mini's tool tokens, Llama-3's.
+# <think> and </think>, the names of Phi-4-mini's tool and image tokens, Llama-3's.
 IDS = {
     "codegen": {"<|endoftext|>": 50256},
     "phi-3": {"<unk>": 0, "<s>": 1, "</s>": 2, "<|endoftext|>": 32000, "<|assistant|>": 32001, "<|system|>": 32006}

@@ -17,6 +17,7 @@ from phial.tokens.files import read_bytes
 from phial.tokens.merges import LONGEST_TOKEN, derive_merges
 from phial.tokens.protobuf import BYTES, FIXED32, VARINT, read_fields
 
+MAX_MODEL_BYTES = 1 << 24  # Llama-2 and Phi-3 have 0.5 MB, the largest in wide use 4 MB
 MAX_PIECES = 1_000_000
 SPACE = "\u2581"  # SentencePiece writes a space as this character
 
@@ -55,7 +56,7 @@ def read_model(path: Path) -> SentencePieceModel:
     where = str(path)
     pieces: list[tuple[str, float, int]] = []
     model_type, byte_fallback, prefix, extra_whitespace, normalizes = 1, False, True, True, False
-    for number, wire_type, value in read_fields(memoryview(read_bytes(path)), where):
+    for number, wire_type, value in read_fields(memoryview(read_bytes(path, MAX_MODEL_BYTES)), where):
         if not isinstance(value, memoryview) or wire_type != BYTES:
             continue
         if number == 1:
