@@ -7,7 +7,17 @@ import tracemalloc
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from small_tokenizers import CONTROL, field, piece, rank_lines, sentencepiece_bytes, small_ranks, varint, write_gpt2
+from small_tokenizers import (
+    CONTROL,
+    field,
+    piece,
+    rank_lines,
+    sentencepiece_bytes,
+    small_ranks,
+    small_tokenizer,
+    varint,
+    write_gpt2,
+)
 
 from phial.errors import PhialError
 from phial.tokens.byte_level import byte_characters, read_ranks
@@ -202,6 +212,12 @@ def test_files_that_are_no_tokenizer_are_refused(tmp_path):
         path.write_bytes(data)
         with pytest.raises(PhialError, match="not a tokenizer"):
             load_tokenizer(tmp_path)
+    small_tokenizer("phi-4").save(tmp_path)
+    facts = json.loads(path.read_text())
+    facts["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": "AAAA"}  # makes the library panic
+    path.write_text(json.dumps(facts))
+    with pytest.raises(PhialError, match="not a tokenizer"):
+        load_tokenizer(tmp_path)
     path.unlink()
     (tmp_path / "tokenizer.model").write_bytes(b"PK\x03\x04" * 9)
     with pytest.raises(PhialError):

@@ -85,7 +85,9 @@ def _read_json_tokenizer(path: Path) -> tokenizers.Tokenizer:
     data = read_bytes(path, 2 * MAX_BYTES)
     try:
         backend = tokenizers.Tokenizer.from_buffer(data)
-    except Exception as error:  # the library raises bare Exception for every fault in the file
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the library raises bare Exception for a fault in the file; Rust panics are none
         raise PhialError(f"not a tokenizer: {error}", where=str(path), do="make the tokenizer again") from error
     # A file may ask for texts to be cut short or filled up, silently.
     backend.no_truncation()
