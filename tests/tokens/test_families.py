@@ -104,11 +104,13 @@ def test_control_tokens_that_a_file_calls_ordinary_are_guarded(tmp_path):
     for token in facts["added_tokens"]:
         token["special"] = "tool" not in token["content"]
     facts["truncation"] = {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}
+    facts["model"]["dropout"] = 0.5
     path.write_text(json.dumps(facts))
     tokenizer = load_tokenizer(tmp_path)
     ids = tokenizer.encode("<|tool_call|>the")
     assert not set(ids) & set(tokenizer.special.values())
     assert tokenizer.decode(ids) == "<|tool_call|>the"
+    assert all(tokenizer.encode("<|tool_call|>the") == ids == [*ids[:-1], *tokenizer.encode("the")] for _ in range(20))
 
 
 def test_a_vocabulary_that_merges_into_a_special_token_is_refused():

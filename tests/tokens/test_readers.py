@@ -214,10 +214,14 @@ def test_files_that_are_no_tokenizer_are_refused(tmp_path):
             load_tokenizer(tmp_path)
     small_tokenizer("phi-4").save(tmp_path)
     facts = json.loads(path.read_text())
+    emptied = json.dumps(facts | {"normalizer": {"type": "Prepend", "prepend": ""}})  # makes it panic later
     facts["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": "AAAA"}  # makes the library panic
     path.write_text(json.dumps(facts))
     with pytest.raises(PhialError, match="not a tokenizer"):
         load_tokenizer(tmp_path)
+    path.write_text(emptied)
+    with pytest.raises(PhialError, match="the tokenizer fails"):
+        load_tokenizer(tmp_path).encode("Hello é🙂")
     path.unlink()
     (tmp_path / "tokenizer.model").write_bytes(b"PK\x03\x04" * 9)
     with pytest.raises(PhialError):

@@ -11,6 +11,7 @@ from phial.errors import PhialError
 from phial.tokens.added import declare, guard
 from phial.tokens.byte_level import gpt2_backend, rank_backend, read_ranks
 from phial.tokens.families import CODEGEN, FAMILIES, PHI3, PHI4_MINI_REASONING, PHI4_REASONING, Family
+from phial.tokens.faults import faults
 from phial.tokens.files import MAX_BYTES, read_bytes, read_json, read_text
 from phial.tokens.sentencepiece_model import read_model, sentencepiece_backend
 
@@ -83,15 +84,13 @@ def read_template(folder: Path) -> str:
 
 def _read_json_tokenizer(path: Path) -> tokenizers.Tokenizer:
     data = read_bytes(path, 2 * MAX_BYTES)
-    try:
+    with faults("not a tokenizer", str(path)):
         backend = tokenizers.Tokenizer.from_buffer(data)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # the library raises bare Exception for a fault in the file; Rust panics are none
-        raise PhialError(f"not a tokenizer: {error}", where=str(path), do="make the tokenizer again") from error
     # A file may ask for texts to be cut short or filled up, silently.
     backend.no_truncation()
     backend.no_padding()
+    if getattr(backend.model, "dropout", None):  # leaves out merges at random, for training
+        backend.model.dropout = None
     return guard(backend)
 
 

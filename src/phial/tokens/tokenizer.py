@@ -24,6 +24,7 @@ from phial.tokens.families import (
     USER,
     Family,
 )
+from phial.tokens.faults import faults
 from phial.tokens.loading import find_family, load_backend, read_template
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "load_tokenizer",
     "train_tokenizer",
 ]
+
+_FAILS = "the tokenizer fails"
 
 MAX_CHARACTERS = 1 << 23  # of one text; the library takes some 100 bytes of memory for each
 
@@ -60,12 +63,13 @@ class Tokenizer:
         self.backend = backend
         names = backend.get_vocab(with_added_tokens=True)
         self.family = find_family(names, "") if family is None else family
-        missing = sorted({*self.family.signature, self.family.bos, self.family.eos} - set(names))
-        if missing:
-            raise PhialError(f"tokenizer lacks the special tokens {missing}", do="train it with phial")
         added = backend.get_added_tokens_decoder()
         self.special = {token.content: index for index, token in sorted(added.items()) if token.special}
+        missing = sorted({*self.family.signature, self.family.bos, self.family.eos} - set(self.special))
+        if missing:
+            raise PhialError(f"tokenizer lacks the special tokens {missing}", do="train it with phial")
         self.strips_after = frozenset(index for index, token in added.items() if token.special and token.rstrip)
+        self._where = f"{self.family.name} tokenizer"
         self._size = max(names.values()) + 1
         unknown = getattr(backend.model, "unk_token", None)
         self._control = frozenset(index for token, index in self.special.items() if token != unknown)
@@ -103,13 +107,16 @@ class Tokenizer:
                 of it.
         """
         _check_text(text)
-        return self._checked(self.backend.encode(text, add_special_tokens=False).ids)
+        with faults(_FAILS, self._where):
+            ids = self.backend.encode(text, add_special_tokens=False).ids
+        return self._checked(ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """`encode` over many texts, in parallel."""
         for text in texts:
             _check_text(text)
-        encodings = self.backend.encode_batch(list(texts), add_special_tokens=False)
+        with faults(_FAILS, self._where):
+            encodings = self.backend.encode_batch(list(texts), add_special_tokens=False)
         return [self._checked(encoding.ids) for encoding in encodings]
 
     def decode(self, ids: Sequence[int], special: bool = False) -> str:
@@ -126,7 +133,8 @@ class Tokenizer:
         if wanted and not 0 <= min(wanted) <= max(wanted) < MAX_ID:
             wrong = min(wanted) if min(wanted) < 0 else max(wanted)
             raise PhialError(f"id {wrong} is no token", where="ids to decode", do=f"use ids from 0 to {self._size - 1}")
-        return self.backend.decode(wanted, skip_special_tokens=not special)
+        with faults(_FAILS, self._where):
+            return self.backend.decode(wanted, skip_special_tokens=not special)
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json for transformers."""
@@ -144,7 +152,7 @@ class Tokenizer:
     def _checked(self, ids: list[int]) -> list[int]:
         if not self._control.isdisjoint(ids):
             token = self.backend.id_to_token(next(index for index in ids if index in self._control))
-            raise PhialError(f"plain text became the special token {token!r}", do="do not use this tokenizer")
+            raise PhialError(f"plain text became the special token {token!r}", where=self._where, do="do not use it")
         return ids
 
 
