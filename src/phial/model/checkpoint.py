@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -13,12 +12,11 @@ from torch import Tensor, nn
 
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
-from phial.model.crops import MEAN, STD
 from phial.model.decoder import Decoder
 from phial.model.files import INDEX, PREPROCESSOR, WEIGHTS, TensorFiles, open_tensors, read_config, read_tokenizer
 from phial.model.huggingface import write_huggingface
 from phial.model.layout import Source, sources
-from phial.model.vision_config import VisionConfig
+from phial.model.vision.config import write_preprocessor
 from phial.tokens.tokenizer import Tokenizer
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -77,19 +75,7 @@ def save_weights(folder: Path, model: Decoder, dtype: str = "float32", shard_byt
         (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
     (folder / "config.json").write_text(json.dumps(facts, indent=2) + "\n")
     if model.config.vision is not None:
-        (folder / PREPROCESSOR).write_text(json.dumps(_preprocessor(model.config.vision), indent=2) + "\n")
-
-
-def _preprocessor(vision: VisionConfig) -> dict[str, Any]:
-    """What the published image processor reads."""
-    return {
-        "image_processor_type": "Phi3VImageProcessor",
-        "processor_class": "Phi3VProcessor",
-        "image_mean": list(MEAN),
-        "image_std": list(STD),
-        "num_crops": vision.max_crops,
-        "num_img_tokens": vision.side**2,
-    }
+        (folder / PREPROCESSOR).write_text(json.dumps(write_preprocessor(model.config.vision), indent=2) + "\n")
 
 
 def published_tensors(model: Decoder) -> Iterator[tuple[str, Tensor]]:
@@ -146,9 +132,8 @@ def fill(config: ModelConfig, files: TensorFiles, dtype: torch.dtype, device: to
     with torch.device("meta"):
         model = Decoder(config)
     modules = dict(model.named_modules())
-    shapes = config.shapes | config.vision_shapes
     for name, source in sources(config):
-        tensor = _assemble(files, source, shapes[name], dtype, device)
+        tensor = _assemble(files, source, config.shapes[name], dtype, device)
         module, _, attribute = name.rpartition(".")
         setattr(modules[module], attribute, nn.Parameter(tensor, requires_grad=False))
     return model.eval()

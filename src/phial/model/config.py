@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from phial.errors import PhialError
-from phial.model.vision_config import VisionConfig
+from phial.model.vision.config import VisionConfig
 
 Layout = Literal["phi", "phi3", "phi3small", "phimoe", "phi3_v", "llama", "qwen2"]
 
@@ -212,7 +212,7 @@ class ModelConfig:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every parameter of the decoder, by its name in memory, without the vision tower."""
+        """Shape of every parameter, by its name in memory; the image tower's come last."""
         width, inner, head = self.hidden_size, self.intermediate_size, self.head_dim
         qkv = (self.num_attention_heads + 2 * self.num_key_value_heads) * head
         up = ("gate_up_proj", 2 * inner) if self.gated else ("up_proj", inner)
@@ -247,22 +247,12 @@ class ModelConfig:
             shapes["lm_head.weight"] = (self.vocab_size, width)
         if self.head_bias:
             shapes["lm_head.bias"] = (self.vocab_size,)
-        return shapes
-
-    @property
-    def vision_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every parameter of the image tower and its projector, by its name in memory; empty without one."""
-        return {} if self.vision is None else self.vision.shapes(self.hidden_size)
+        return shapes if self.vision is None else shapes | self.vision.shapes(width)
 
     @property
     def parameters(self) -> int:
-        """Exact number of parameters of the decoder (a tied head counts once), without the vision tower."""
+        """Exact number of parameters: a tied head counts once, an image tower counts."""
         return sum(math.prod(shape) for shape in self.shapes.values())
-
-    @property
-    def total_parameters(self) -> int:
-        """Exact number of parameters of a checkpoint: the decoder's and the vision tower's."""
-        return self.parameters + sum(math.prod(shape) for shape in self.vision_shapes.values())
 
     @property
     def active_parameters(self) -> int:

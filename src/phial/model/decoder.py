@@ -12,14 +12,15 @@ from phial.errors import PhialError
 from phial.model.attention import Attention
 from phial.model.cache import KeyValueCache
 from phial.model.config import ModelConfig
-from phial.model.crops import Crops
 from phial.model.documents import Documents
 from phial.model.mlp import MLP
 from phial.model.moe import MoE
 from phial.model.norm import make_norm
 from phial.model.rope import Rotary, uses_long_factors
 from phial.model.step import Step
-from phial.model.vision import ImageEmbedding
+from phial.model.vision.config import MODULE
+from phial.model.vision.crops import Crops
+from phial.model.vision.embedding import ImageEmbedding
 
 PREFILL = 2048  # tokens that are computed at a time when a cached sequence is computed again
 
@@ -231,6 +232,8 @@ class Decoder(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for name, parameter in self.named_parameters():
+                if name.startswith(MODULE):
+                    continue
                 if name.endswith(".bias"):
                     parameter.zero_()
                 elif parameter.ndim < 2:
@@ -243,3 +246,5 @@ class Decoder(nn.Module):
                     parameter.normal_(0.0, deviation, generator=generator)
             if self.config.tie_word_embeddings:
                 self.norm.weight.fill_(0.1)
+        if self.config.vision is not None:
+            self.vision_embed_tokens.initialise(generator)

@@ -17,7 +17,7 @@ from phial.errors import PhialError
 from phial.model.config import ModelConfig
 from phial.model.huggingface import read_huggingface
 from phial.model.layout import Source, published_shapes, sources
-from phial.model.vision_config import MODULE
+from phial.model.vision.config import MODULE, read_preprocessor
 from phial.tokens.tokenizer import Tokenizer, load_tokenizer
 
 WEIGHTS = "model.safetensors"
@@ -39,8 +39,7 @@ def read_config(folder: Path) -> ModelConfig:
     path = folder / PREPROCESSOR
     if config.vision is None or not path.is_file():
         return config
-    crops = _object(path).get("num_crops", config.vision.max_crops)
-    return replace(config, vision=replace(config.vision, max_crops=crops))
+    return replace(config, vision=read_preprocessor(config.vision, _object(path), str(path)))
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -166,7 +165,7 @@ def open_tensors(folder: Path, config: ModelConfig, framework: Literal["np", "pt
 def read_arrays(folder: Path, config: ModelConfig) -> dict[str, np.ndarray]:
     """Every parameter of the decoder as a numpy array, by its name in memory, in the type it is stored in.
 
-    The vision tower is left out: what reads arrays reads text.
+    The image tower is left out: what reads arrays reads text.
 
     Raises:
         PhialError: see `TensorFiles`; or a tensor is bfloat16, which numpy has no type for.
@@ -178,7 +177,7 @@ def read_arrays(folder: Path, config: ModelConfig) -> dict[str, np.ndarray]:
         return {
             name: _assemble(files, source, config.shapes[name])
             for name, source in sources(config)
-            if name in config.shapes
+            if not name.startswith(MODULE)
         }
 
 

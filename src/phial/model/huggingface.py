@@ -12,7 +12,7 @@ from typing import Any
 
 from phial.errors import PhialError
 from phial.model.config import BlockSparse, Experts, Layout, LongRope, ModelConfig
-from phial.model.vision_config import read_vision, write_vision
+from phial.model.vision.config import read_vision, write_vision
 
 ARCHITECTURES: dict[Layout, str] = {
     "phi": "PhiForCausalLM",
@@ -198,7 +198,7 @@ def write_huggingface(config: ModelConfig) -> dict[str, Any]:
         "eos_token_id": config.eos_token_id,
         "pad_token_id": config.pad_token_id,
         "sliding_window": config.sliding_window,
-        "rope_scaling": _rope_scaling(config.longrope),
+        "rope_scaling": _rope_scaling(config),
         "initializer_range": 0.02,
         "use_cache": True,
         "torch_dtype": "float32",
@@ -224,11 +224,12 @@ def _flags(config: ModelConfig) -> dict[str, Any]:
     return {name: value for name, value in vars(config).items() if name != "shapes"}
 
 
-def _rope_scaling(rope: LongRope | None) -> dict[str, Any] | None:
+def _rope_scaling(config: ModelConfig) -> dict[str, Any] | None:
+    rope = config.longrope
     if rope is None:
         return None
     facts: dict[str, Any] = {
-        "type": "longrope",
+        "type": "su" if config.layout == "phi3_v" else "longrope",  # the vision models' own code knows the old name
         "short_factor": list(rope.short_factor),
         "long_factor": list(rope.long_factor),
     }

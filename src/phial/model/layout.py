@@ -44,8 +44,8 @@ _FUSED = frozenset({"phi3", "phi3_v", "phi3small"})  # these publish query, key 
 
 
 def sources(config: ModelConfig) -> Iterator[tuple[str, Source]]:
-    """Every parameter with its published tensors: the decoder's, then the vision tower's."""
-    for name, shape in (config.shapes | config.vision_shapes).items():
+    """Every parameter with its published tensors, in the order of `config.shapes`."""
+    for name, shape in config.shapes.items():
         yield name, _source(config, name, shape)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from phial.errors import PhialError
 from phial.model import longrope_tables as tables
 from phial.model.config import BlockSparse, Experts, LongRope, ModelConfig
-from phial.model.vision_config import VisionConfig
+from phial.model.vision.config import VisionConfig
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""The image path of Phi-3-vision: a CLIP tower, the merge of its patches into rows of tokens, and the projector.
+"""The image tower of Phi-3-vision: CLIP's vision transformer (Radford et al. 2021), up to its last but one block.
 
-Modules carry the published names, so that their parameters are the tensors of a checkpoint. CLIP: Radford et al. 2021;
-the arrangement of crops: InternLM-XComposer2-4KHD, Dong et al. 2024.
+Modules carry the published names, so that their parameters are the tensors of a checkpoint.
 """
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from phial.model.crops import Crops
-from phial.model.vision_config import VisionConfig
+from phial.model.vision.config import VisionConfig
 
-EPSILON = 1e-5  # of CLIP's layer norms
+EPSILON = 1e-5  # of every layer norm
 
 
 class ClipAttention(nn.Module):
@@ -91,12 +89,12 @@ class ClipEncoder(nn.Module):
 
 
 class ClipVision(nn.Module):
-    """A CLIP vision transformer, of which the features before the last block are used."""
+    """The tower; its last block and the norm behind it are kept for the checkpoint's sake."""
 
     def __init__(self, vision: VisionConfig) -> None:
         super().__init__()
         self.embeddings = ClipEmbeddings(vision)
-        self.pre_layrnorm = nn.LayerNorm(vision.hidden_size, EPSILON)
+        self.pre_layrnorm = nn.LayerNorm(vision.hidden_size, EPSILON)  # spelt so in every checkpoint
         self.encoder = ClipEncoder(vision)
         self.post_layernorm = nn.LayerNorm(vision.hidden_size, EPSILON)
 
@@ -113,53 +111,3 @@ class ClipVision(nn.Module):
         for layer in self.encoder.layers[:-1]:
             x = layer(x)
         return x[:, 1:]
-
-
-class ImageProcessor(nn.Module):
-    """Holds the tower under its published name."""
-
-    def __init__(self, vision: VisionConfig) -> None:
-        super().__init__()
-        self.vision_model = ClipVision(vision)
-
-
-class ImageEmbedding(nn.Module):
-    """From the crops of an image to the embeddings that a decoder reads in its place."""
-
-    def __init__(self, vision: VisionConfig, width: int) -> None:
-        super().__init__()
-        merged = 4 * vision.hidden_size
-        self.img_processor = ImageProcessor(vision)
-        self.glb_GN = nn.Parameter(torch.zeros(1, 1, merged))
-        self.sub_GN = nn.Parameter(torch.zeros(1, 1, 1, merged))
-        self.img_projection = nn.Sequential(nn.Linear(merged, width), nn.GELU(), nn.Linear(width, width))
-
-    def forward(self, crops: Crops) -> Tensor:
-        """Embeddings of one image.
-
-        The crops' tokens row by row across the whole image, each row closed by the separator `sub_GN`; then `glb_GN`;
-        then the rows of the global view, closed alike.
-
-        Args:
-            crops: the image, cut.
-
-        Returns:
-            [crops.tokens, width of the decoder].
-        """
-        features = self.img_processor.vision_model(crops.pixels.to(self.glb_GN))
-        whole, parts = features[:1], features[1:]
-        lines = [
-            self._lines(parts, crops.rows, crops.columns),
-            self.glb_GN.flatten().unsqueeze(0),
-            self._lines(whole, 1, 1),
-        ]
-        return self.img_projection(torch.cat(lines))
-
-    def _lines(self, features: Tensor, rows: int, columns: int) -> Tensor:
-        """[rows * columns, patches, C] to [rows * side * (columns * side + 1), 4 C], each line closed by `sub_GN`."""
-        side, width = int(features.shape[1] ** 0.5) // 2, features.shape[2]
-        grid = features.view(rows, columns, side, 2, side, 2, width)
-        # crop row, row of tokens, crop column, column of tokens; then the four patches of a token, row by row
-        grid = grid.permute(0, 2, 1, 4, 3, 5, 6).reshape(rows * side, columns * side, 4 * width)
-        closing = self.sub_GN.view(1, 1, -1).expand(len(grid), 1, -1)
-        return torch.cat([grid, closing], dim=1).flatten(0, 1)

@@ -2,7 +2,7 @@
 
 A wide image is resized to as many crops side by side as the limit allows with its own proportions, and padded with
 white above and below to whole crops; a tall one is turned, treated so, and turned back. The whole image, shrunk to one
-crop, comes first.
+crop, comes first. Every step, its order and its rounding are those of the published image processor.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ import torch
 from torch import Tensor
 
 from phial.errors import PhialError
-from phial.model.vision_config import VisionConfig
+from phial.model.vision.config import MEAN, STD, VisionConfig
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training images, red, green, blue
-STD = (0.26862954, 0.26130258, 0.27577711)
 WHITE = (255, 255, 255)
 
 
@@ -104,27 +102,28 @@ def cut(image: Image, vision: VisionConfig) -> Crops:
     """Resize, pad, normalise and cut an image.
 
     Args:
-        image: in mode RGB.
+        image: in mode RGB, as `open_image` gives it.
         vision: the crop's size and how many there may be.
 
     Raises:
         PhialError: see `plan`.
     """
-    from PIL import Image as images
+    from PIL import Image as pillow
 
     grid = plan(image.width, image.height, vision)
     if grid.turned:
-        image = image.transpose(images.Transpose.TRANSPOSE)
-    resized = image.resize(grid.size, images.Resampling.BILINEAR)
+        image = image.transpose(pillow.Transpose.TRANSPOSE)
+    resized = image.resize(grid.size, pillow.Resampling.BILINEAR)
     width, height = grid.size
     target = math.ceil(height / vision.image_size) * vision.image_size
-    padded = images.new("RGB", (width, target), WHITE)
+    padded = pillow.new("RGB", (width, target), WHITE)
     padded.paste(resized, (0, (target - height) // 2))
     if grid.turned:
-        padded = padded.transpose(images.Transpose.TRANSPOSE)
-    pixels = torch.from_numpy(np.array(padded)).permute(2, 0, 1).contiguous().to(torch.float32) / 255
-    pixels = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)  # [3, height, width]
+        padded = padded.transpose(pillow.Transpose.TRANSPOSE)
+    pixels = torch.from_numpy(np.array(padded)).permute(2, 0, 1).to(torch.float32) / 255  # [3, height, width]
+    pixels = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     size = vision.image_size
+    # shrunk without a low-pass filter, as the model has learnt to see it
     whole = torch.nn.functional.interpolate(pixels.unsqueeze(0), size=(size, size), mode="bicubic")
-    parts = pixels.view(3, grid.rows, size, grid.columns, size).permute(1, 3, 0, 2, 4).reshape(-1, 3, size, size)
+    parts = pixels.reshape(3, grid.rows, size, grid.columns, size).permute(1, 3, 0, 2, 4).reshape(-1, 3, size, size)
     return Crops(torch.cat([whole, parts]), grid.rows, grid.columns, grid.tokens)

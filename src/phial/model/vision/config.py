@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from phial.errors import PhialError
 
 MODULE = "vision_embed_tokens"  # the published name of everything that belongs to images
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training images, red, green, blue
+STD = (0.26862954, 0.26130258, 0.27577711)
 _CLIP = "openai/clip-vit-large-patch14-336"
 _LARGEST = {
     "hidden_size": 1 << 16, "intermediate_size": 1 << 18, "num_hidden_layers": 256, "num_attention_heads": 1024,
@@ -86,7 +88,7 @@ class VisionConfig:
             shapes[f"{name}.weight"] = (rows, *columns)
             shapes[f"{name}.bias"] = (rows,)
 
-        affine(f"{tower}pre_layrnorm", hidden)  # spelt so in every published checkpoint
+        affine(f"{tower}pre_layrnorm", hidden)  # spelt so in every checkpoint
         for index in range(self.num_hidden_layers):
             layer = f"{tower}encoder.layers.{index}."
             affine(f"{layer}layer_norm1", hidden)
@@ -153,6 +155,35 @@ def write_vision(vision: VisionConfig) -> dict[str, Any]:
     changed = {name: value for name, value in asdict(vision).items() if value != default[name] and name != "max_crops"}
     facts |= changed or {"model_name": _CLIP}
     return {"img_processor": facts, "embd_layer": _EXPECTED["embd_layer"]}
+
+
+def read_preprocessor(vision: VisionConfig, facts: Mapping[str, Any], where: str) -> VisionConfig:
+    """The tower with the number of crops that a preprocessor_config.json asks for.
+
+    Args:
+        vision: the tower that config.json describes.
+        facts: the parsed file.
+        where: its path, for errors.
+
+    Raises:
+        PhialError: another normalisation than CLIP's, or a malformed number.
+    """
+    for name, expected in (("image_mean", MEAN), ("image_std", STD)):
+        if facts.get(name, list(expected)) != list(expected):
+            raise PhialError(f"{name} {facts[name]!r} is not supported", where=where, do=f"give {list(expected)}")
+    return replace(vision, max_crops=facts.get("num_crops", vision.max_crops))
+
+
+def write_preprocessor(vision: VisionConfig) -> dict[str, Any]:
+    """The preprocessor_config.json of a tower, as the published image processor reads it."""
+    return {
+        "image_processor_type": "Phi3VImageProcessor",
+        "processor_class": "Phi3VProcessor",
+        "image_mean": list(MEAN),
+        "image_std": list(STD),
+        "num_crops": vision.max_crops,
+        "num_img_tokens": vision.side**2,
+    }
 
 
 def _refuse(what: str, do: str) -> None:
