@@ -267,7 +267,8 @@ def test_decoding_goes_on_behind_images(model, prompt, pictures, tensors):
 
 
 @torch.no_grad()
-def test_the_long_factors_recompute_images_too(model, pictures, tensors):
+def test_the_long_factors_recompute_images_too(model, pictures, tensors, monkeypatch):
+    monkeypatch.setattr("phial.model.decoder.PREFILL", 10)  # the image lies in several parts
     prompt = place_images([1, IMAGE, 3], [model.embed_image(pictures[0])], VISION)
     cache = KeyValueCache(CONFIG, 1)
     logits = extend(model, cache, prompt, 0, len(prompt.ids))
@@ -307,8 +308,9 @@ def test_a_cache_with_images_is_forked_trimmed_and_brought_back(model, prompt, p
     fork = cache.fork([0, 0])
     fork.trim(0, 20)  # inside the first image
     tail = list(range(3, 45))
-    ids = torch.tensor([tail, tail])
-    logits = model.extend(ids, fork, counts=[42, 1])  # row 0 crosses into the long factors
+    model.extend(torch.tensor([tail[:20]]), fork, rows=[0])
+    ids = torch.tensor([tail[20:], tail[:22]])
+    logits = model.extend(ids, fork, counts=[22, 1])  # row 0 crosses into the long factors
     x = spliced(tensors, pictures)
     embed = tensors["model.embed_tokens.weight"]
     short = np.concatenate([x[:20], embed[tail]])
