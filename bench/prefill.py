@@ -103,7 +103,8 @@ def main() -> None:
     rate = matmul_rate(5)
     limit = multiplications(config, arguments.tokens) / rate
     for name, seconds in medians.items():
-        print(f"{name:<8} {arguments.tokens / seconds:8,.0f} tokens/s   {seconds:6.2f} s   {limit / seconds:4.0%} of peak")
+        speed, share = arguments.tokens / seconds, limit / seconds
+        print(f"{name:<8} {speed:8,.0f} tokens/s   {seconds:6.2f} s   {share:4.0%} of peak")
     apart = max(float((logits["phial"] - logits[kind]).abs().max()) for kind in ("sdpa", "eager"))
     ratio = min(medians["sdpa"], medians["eager"]) / medians["phial"]
     print(f"{ratio:.2f} x the better one; peak {2 * rate / 1e9:.0f} GFLOP/s; largest difference of logits {apart:.1e}")
