@@ -1,0 +1,1 @@
+"""Quantization: float weights into packed int4 and int8."""
