@@ -34,7 +34,7 @@ clean:  ## remove the environment and caches; runs are kept
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt install.py setup.py src/phial/kernels/train.cpp
+$(READY): pyproject.toml constraints.txt install.py setup.py $(wildcard src/phial/kernels/*.cpp src/phial/kernels/int4/*)
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found; install one or say make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) install.py $(VENV)
 	@touch $@

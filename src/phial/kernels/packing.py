@@ -26,7 +26,7 @@ Scales = NDArray[np.float16 | np.float32]
 T = TypeVar("T", bound=np.generic)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PackedMatrix:
     """A weight matrix of 4 or 8 bits: weight = (stored - zero) * scale, groups of inputs of a row sharing both.
 

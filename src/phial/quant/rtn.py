@@ -64,7 +64,7 @@ def round_to_nearest(
     return pack(values, scales, zeros.astype(np.uint8) if zero_points else None, group_size=group_size)
 
 
-def _representable(scales: NDArray[np.float32], scale_type: type[np.float16] | type[np.float32]) -> Scales:
+def _representable(scales: NDArray[np.floating], scale_type: type[np.float16] | type[np.float32]) -> Scales:
     most = np.finfo(scale_type).max
     return np.clip(scales, -most, most).astype(scale_type)
 

@@ -1,0 +1,201 @@
+// Products of packed weights with quantized vectors.
+//
+// The order of every sum is fixed: inside a group integers are added, which is exact; groups are added in float32 in
+// ascending order, sum + centred * (weight scale * value scale), each operation rounded, none fused; a scale of the
+// whole token, the bias and the addend come last, in this order. So a row of the output does not depend on how many
+// tokens come with it, on the number of threads or on the build.
+
+#include <algorithm>
+
+#include "matrix.h"
+#include "pool.h"
+#include "quantize.h"
+#include "vector.h"
+
+#if defined(__AVX2__)
+#include "dot_avx2.h"
+#else
+#include "dot_any.h"  // a dot_neon.h would take its place here
+#endif
+
+namespace {
+
+constexpr int FEW = 8;  // tokens whose sums fit into registers beside the weights as they lie in memory
+constexpr int TILE = 4;  // tokens whose sums fit into registers beside two times 8 unpacked rows
+constexpr long UNPACKED = 16384;  // bytes of unpacked weights, half of a first-level cache
+constexpr long CHUNK = 128;  // tokens that one pass over the weights serves at most
+constexpr long CHUNK_BYTES = 393216;  // of values, which stay in the second-level cache
+constexpr long AHEAD = 4096;  // bytes: how far the weights are fetched before they are needed
+
+struct Product {
+    const Matrix& m;
+    const Activations& a;
+    const float* bias;
+    bool add;
+    float* y;
+
+    INLINE long group_bytes() const { return m.group * m.bits; }
+
+    INLINE const uint8_t* weights(long block, long g) const {
+        return m.weights + (block * m.groups + g) * group_bytes();
+    }
+
+    INLINE const int8_t* values(long token, long g) const {
+        return a.values + token * a.groups * a.group + g * a.group;
+    }
+
+    INLINE Floats weight_scales(long block, long g) const {
+        const long at = (block * m.scale_groups + (m.scale_groups > 1 ? g : 0)) * LANES;
+        return m.half ? widened(static_cast<const uint16_t*>(m.scales) + at)
+                      : load(static_cast<const float*>(m.scales) + at);
+    }
+
+    INLINE Integers zeros(long block, long g) const {
+        if (!m.zeros) return Integers{} + (m.bits == 8 ? 128 : 8);
+        typedef uint8_t Eight __attribute__((vector_size(8)));
+        Eight eight;
+        std::memcpy(&eight, m.zeros + (block * m.groups + g) * LANES, sizeof eight);
+        return __builtin_convertvector(eight, Integers);
+    }
+
+    INLINE Floats plus(Floats sum, Integers total, Integers zero, Floats scale, long token, long g) const {
+        const Integers centred = total - zero * a.sums[token * a.groups + g];
+        const float value_scale = a.scale_groups > 1 ? a.scales[token * a.scale_groups + g] : 1.0f;
+        return sum + floats(centred) * (scale * value_scale);
+    }
+
+    INLINE void finish(Floats sum, long token, long block) const {
+        const long first = block * LANES, count = std::min(LANES, m.rows - first);
+        float* to = y + token * m.rows + first;
+        if (a.scale_groups == 1) sum = sum * a.scales[token];
+        if (bias) sum = sum + (count == LANES ? load(bias + first) : load(bias + first, count));
+        if (count == LANES) {
+            store(to, add ? load(to) + sum : sum);
+        } else {
+            store(to, add ? load(to, count) + sum : sum, count);
+        }
+    }
+
+    // T tokens from `token` on, 8 rows, weights as they lie in memory.
+    template <int T, bool WIDE>
+    void few(long token, long block) const {
+        Floats sum[T];
+        for (int t = 0; t < T; ++t) sum[t] = Floats{};
+        const long stride = a.groups * a.group;
+        for (long g = 0; g < m.groups; ++g) {
+            const uint8_t* at = weights(block, g);
+            for (long byte = 0; byte < group_bytes(); byte += 64) __builtin_prefetch(at + AHEAD + byte);
+            Integers total[T];
+            group_sums<T, WIDE>(at, values(token, g), stride, m.group, total);
+            const Integers zero = zeros(block, g);
+            const Floats scale = weight_scales(block, g);
+            for (int t = 0; t < T; ++t) sum[t] = plus(sum[t], total[t], zero, scale, token + t, g);
+        }
+        for (int t = 0; t < T; ++t) finish(sum[t], token + t, block);
+    }
+
+    template <bool WIDE>
+    void few(long token, long count, long block) const {
+        switch (count) {
+            case 1: return few<1, WIDE>(token, block);
+            case 2: return few<2, WIDE>(token, block);
+            case 3: return few<3, WIDE>(token, block);
+            case 4: return few<4, WIDE>(token, block);
+            case 5: return few<5, WIDE>(token, block);
+            case 6: return few<6, WIDE>(token, block);
+            case 7: return few<7, WIDE>(token, block);
+            default: return few<FEW, WIDE>(token, block);
+        }
+    }
+
+    // T tokens from `token` on, two times 8 rows, groups [first, last) from unpacked weights.
+    template <int T, bool WIDE>
+    void tile(const uint8_t* unpacked, long token, const long (&block)[2], long first, long last, float* sums) const {
+        Floats sum[2][T];
+        for (int t = 0; t < T; ++t)
+            for (int pair = 0; pair < 2; ++pair) sum[pair][t] = load(sums + (2 * t + pair) * LANES);
+        const long stride = a.groups * a.group;
+        for (long g = first; g < last; ++g) {
+            Integers total[2][T];
+            tile_sums<T, WIDE>(unpacked, values(token, g), stride, m.group, total);
+            unpacked += m.group * 2 * LANES * (WIDE ? 2 : 1);
+            for (int pair = 0; pair < 2; ++pair) {
+                const Integers zero = zeros(block[pair], g);
+                const Floats scale = weight_scales(block[pair], g);
+                for (int t = 0; t < T; ++t)
+                    sum[pair][t] = plus(sum[pair][t], total[pair][t], zero, scale, token + t, g);
+            }
+        }
+        for (int t = 0; t < T; ++t)
+            for (int pair = 0; pair < 2; ++pair) store(sums + (2 * t + pair) * LANES, sum[pair][t]);
+    }
+
+    // Tokens [token, token + count), at most CHUNK, two times 8 rows.
+    template <bool WIDE>
+    void many(long token, long count, const long (&block)[2]) const {
+        alignas(64) uint8_t unpacked[UNPACKED];
+        alignas(64) float sums[CHUNK * 2 * LANES];
+        std::fill(sums, sums + count * 2 * LANES, 0.0f);
+        const long bytes = m.group * 2 * LANES * (WIDE ? 2 : 1), step = UNPACKED / bytes;
+        for (long first = 0; first < m.groups; first += step) {
+            const long last = std::min(m.groups, first + step);
+            for (long g = first; g < last; ++g)
+                unpack<WIDE>(weights(block[0], g), weights(block[1], g), m.group, unpacked + (g - first) * bytes);
+            long t = 0;
+            for (; t + TILE <= count; t += TILE)
+                tile<TILE, WIDE>(unpacked, token + t, block, first, last, sums + t * 2 * LANES);
+            float* rest = sums + t * 2 * LANES;
+            if (count - t == 3) tile<3, WIDE>(unpacked, token + t, block, first, last, rest);
+            if (count - t == 2) tile<2, WIDE>(unpacked, token + t, block, first, last, rest);
+            if (count - t == 1) tile<1, WIDE>(unpacked, token + t, block, first, last, rest);
+        }
+        for (long t = 0; t < count; ++t)
+            for (int pair = 0; pair < (block[0] == block[1] ? 1 : 2); ++pair)
+                finish(load(sums + (2 * t + pair) * LANES), token + t, block[pair]);
+    }
+
+    template <bool WIDE>
+    void blocks(long first, long last) const {
+        if (!TILES || a.tokens <= FEW) {
+            for (long block = first; block < last; ++block)
+                for (long token = 0; token < a.tokens; token += FEW)
+                    few<WIDE>(token, std::min<long>(FEW, a.tokens - token), block);
+            return;
+        }
+        const long fitting = CHUNK_BYTES / (a.groups * a.group) / TILE * TILE;
+        const long chunk = std::clamp<long>(fitting, 32, CHUNK);
+        for (long token = 0; token < a.tokens; token += chunk)
+            for (long block = first; block < last; block += 2)
+                many<WIDE>(token, std::min(chunk, a.tokens - token), {block, std::min(block + 1, last - 1)});
+    }
+};
+
+}  // namespace
+
+// x float32 [tokens, width] into int8.
+EXPORT void quantize(Pool* pool, const float* x, const Activations* out) {
+    share(pool, out->tokens, 8, [&](long first, long last) {
+        for (long token = first; token < last; ++token) quantize_token(x + token * out->width, *out, token);
+    });
+}
+
+// y float32 [tokens, rows] = a m^T + bias, or y + that; bias [rows] may be null. Both have the same width and groups.
+EXPORT void multiply(Pool* pool, const Matrix* m, const Activations* a, const float* bias, long add, float* y) {
+    const Product product{*m, *a, bias, add != 0, y};
+    const long blocks = (m->rows + LANES - 1) / LANES, threads = threads_of(pool);
+    const bool small = m->rows * m->columns * a->tokens < 200000;  // less work than waking a thread
+    const long even = (blocks / (threads * 8) + 1) / 2 * 2;  // pairs of blocks stay together
+    share(small ? nullptr : pool, blocks, std::max(2L, even), [&](long first, long last) {
+        m->bits == 8 ? product.blocks<true>(first, last) : product.blocks<false>(first, last);
+    });
+}
+
+// Whether this machine runs the AVX2 build.
+EXPORT int has_avx2() {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+#else
+    return 0;
+#endif
+}

@@ -1,0 +1,99 @@
+"""Opens the int4 kernels: the build that this machine runs, its functions declared, and its pool of threads."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import weakref
+from ctypes import POINTER, c_int, c_long, c_void_p
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+from phial.errors import PhialError
+from phial.kernels.structures import ActivationsStruct, MatrixStruct
+
+_FOLDER = Path(__file__).parent
+_MATRIX, _ACTIVATIONS = POINTER(MatrixStruct), POINTER(ActivationsStruct)
+_ARGUMENTS = {
+    "quantize": [c_void_p, c_void_p, _ACTIVATIONS],
+    "multiply": [c_void_p, _MATRIX, _ACTIVATIONS, c_void_p, c_long, c_void_p],
+    "pool_close": [c_void_p],
+}
+
+
+def int4_build() -> str:
+    """Which build of the int4 kernels this machine runs: "avx2", "any" or "none"; they give the same bits.
+
+    `PHIAL_KERNELS` = avx2, any or none overrides, as for the training kernels.
+    """
+    return _open(os.environ.get("PHIAL_KERNELS", ""))[0]
+
+
+def int4_kernels() -> ctypes.CDLL:
+    """The library of `int4_build`.
+
+    Raises:
+        PhialError: where the kernels were not built.
+    """
+    library = _open(os.environ.get("PHIAL_KERNELS", ""))[1]
+    if library is None:
+        raise PhialError(
+            "the compiled int4 kernels are missing",
+            where="phial.kernels",
+            do="install a C++ compiler and install phial again, or run the float weights",
+        )
+    return library
+
+
+class ThreadPool:
+    """Threads that share the parts of a product, the calling thread among them.
+
+    Idle threads sleep. Products of several callers at once are right: who finds the pool at work does its own alone,
+    as does a child of fork, which has no threads. Results have the same bits in every case.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        """Start the threads; None: one for each core that this process may use."""
+        library = int4_kernels()
+        if threads is None:
+            threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.handle: int | None = library.pool_open(threads)
+        self.threads: int = library.pool_threads(self.handle)
+        self._closing = weakref.finalize(self, library.pool_close, self.handle)
+
+    def close(self) -> None:
+        """End the threads; products go on without them."""
+        self.handle, self.threads = None, 1
+        self._closing()
+
+
+@cache
+def _open(wanted: str) -> tuple[str, ctypes.CDLL | None]:
+    plain = _build("any")
+    if wanted == "none" or plain is None:
+        return "none", None
+    fast = _build("avx2") if wanted != "any" and plain.has_avx2() else None
+    return ("avx2", fast) if fast else ("any", plain)
+
+
+def _build(name: str) -> ctypes.CDLL | None:
+    paths = [_FOLDER / f"int4_{name}{suffix}" for suffix in EXTENSION_SUFFIXES]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        return None
+    try:
+        return declare(ctypes.CDLL(str(path)))
+    except OSError:  # built for another machine
+        return None
+
+
+def declare(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Give the library's functions their types."""
+    for function, arguments in _ARGUMENTS.items():
+        getattr(library, function).argtypes = arguments
+        getattr(library, function).restype = None
+    library.has_avx2.restype = c_int
+    library.pool_open.argtypes, library.pool_open.restype = [c_long], c_void_p
+    library.pool_threads.argtypes, library.pool_threads.restype = [c_void_p], c_long
+    return library

@@ -1,0 +1,37 @@
+"""What the int4 kernels and Python pass to each other: matrix.h, field by field."""
+
+from __future__ import annotations
+
+from ctypes import Structure, c_int64, c_void_p
+
+
+class MatrixStruct(Structure):
+    """Packed weights."""
+
+    _fields_ = (
+        ("weights", c_void_p),
+        ("scales", c_void_p),
+        ("zeros", c_void_p),
+        ("rows", c_int64),
+        ("columns", c_int64),
+        ("group", c_int64),
+        ("groups", c_int64),
+        ("scale_groups", c_int64),
+        ("bits", c_int64),
+        ("half", c_int64),
+    )
+
+
+class ActivationsStruct(Structure):
+    """Quantized vectors."""
+
+    _fields_ = (
+        ("values", c_void_p),
+        ("sums", c_void_p),
+        ("scales", c_void_p),
+        ("tokens", c_int64),
+        ("width", c_int64),
+        ("group", c_int64),
+        ("groups", c_int64),
+        ("scale_groups", c_int64),
+    )
