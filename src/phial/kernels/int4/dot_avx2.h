@@ -27,6 +27,13 @@ INLINE __m256i high_half(__m256i both) { return low_half(_mm256_srli_epi16(both,
 
 INLINE Integers widened(__m256i sums) { return (Integers)_mm256_madd_epi16(sums, _mm256_set1_epi16(1)); }
 
+// The empty instruction keeps the compiler from changing the order of the additions, for which it would first write all
+// products of a segment to memory.
+INLINE void accumulate(__m256i& sum, __m256i weights, __m256i values) {
+    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights, values));
+    asm("" : "+x"(sum));
+}
+
 // total[t] := sums over a group of stored weights (8 rows) times the values of token t. WIDE: 8 bits.
 template <int T, bool WIDE>
 INLINE void group_sums(const uint8_t* weights, const int8_t* values, long stride, long group, Integers (&total)[T]) {
@@ -43,11 +50,11 @@ INLINE void group_sums(const uint8_t* weights, const int8_t* values, long stride
             for (int t = 0; t < T; ++t) {
                 const int8_t* value = values + t * stride + start + k;
                 const __m256i four = broadcast(value);
-                low[t] = _mm256_add_epi16(low[t], _mm256_maddubs_epi16(first, four));
+                accumulate(low[t], first, four);
                 if (WIDE)
-                    high[t] = _mm256_add_epi16(high[t], _mm256_maddubs_epi16(second, four));
+                    accumulate(high[t], second, four);
                 else
-                    low[t] = _mm256_add_epi16(low[t], _mm256_maddubs_epi16(second, broadcast(value + 4)));
+                    accumulate(low[t], second, broadcast(value + 4));
             }
         }
 #pragma GCC unroll 8
@@ -86,8 +93,8 @@ INLINE void plane_sums(const uint8_t* weights, const int8_t* values, long stride
 #pragma GCC unroll 4
             for (int t = 0; t < T; ++t) {
                 const __m256i four = broadcast(values + t * stride + start + k);
-                one[t] = _mm256_add_epi16(one[t], _mm256_maddubs_epi16(first, four));
-                two[t] = _mm256_add_epi16(two[t], _mm256_maddubs_epi16(second, four));
+                accumulate(one[t], first, four);
+                accumulate(two[t], second, four);
             }
         }
 #pragma GCC unroll 4
