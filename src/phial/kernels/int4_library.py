@@ -5,20 +5,26 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from ctypes import POINTER, c_int, c_long, c_void_p
+from ctypes import POINTER, c_float, c_int, c_long, c_void_p
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from phial.errors import PhialError
-from phial.kernels.structures import ActivationsStruct, MatrixStruct
+from phial.kernels.structures import ActivationsStruct, CacheStruct, MatrixStruct, SequenceStruct
 
 _FOLDER = Path(__file__).parent
 _MATRIX, _ACTIVATIONS = POINTER(MatrixStruct), POINTER(ActivationsStruct)
+_CACHE, _SEQUENCES = POINTER(CacheStruct), POINTER(SequenceStruct)
 _ARGUMENTS = {
     "quantize": [c_void_p, c_void_p, _ACTIVATIONS],
     "multiply": [c_void_p, _MATRIX, _ACTIVATIONS, c_void_p, c_long, c_void_p],
+    "norm_quantize": [*[c_void_p] * 4, c_float, c_long, c_void_p, _ACTIVATIONS],
+    "swiglu_quantize": [c_void_p, c_void_p, _ACTIVATIONS],
+    "rotate_keep": [c_void_p, c_void_p, c_long, c_void_p, c_void_p, c_long, _SEQUENCES, c_long, _CACHE],
+    "attend": [c_void_p, c_void_p, c_long, c_float, c_long, _SEQUENCES, c_long, _CACHE, c_void_p],
     "pool_close": [c_void_p],
+    "read_once": [c_void_p, c_void_p, c_long],
 }
 
 
@@ -94,6 +100,7 @@ def declare(library: ctypes.CDLL) -> ctypes.CDLL:
         getattr(library, function).argtypes = arguments
         getattr(library, function).restype = None
     library.has_avx2.restype = c_int
+    library.peak.argtypes, library.peak.restype = [c_void_p, c_long], c_long
     library.pool_open.argtypes, library.pool_open.restype = [c_long], c_void_p
     library.pool_threads.argtypes, library.pool_threads.restype = [c_void_p], c_long
     return library

@@ -81,7 +81,7 @@ def quantize(
     """float32 [tokens, width] to int8: the largest magnitude of a token (or of each of its groups) becomes 127."""
     tokens, width = x.shape
     out = room(tokens, width, group_size, by_group=by_group)
-    int4_kernels().quantize(_handle(pool), pointer(x), byref(out.struct))
+    int4_kernels().quantize(handle(pool), pointer(x), byref(out.struct))
     return out
 
 
@@ -118,7 +118,7 @@ def multiply(
     if out.shape != (tokens, packed.rows) or (bias is not None and bias.shape != (packed.rows,)):
         raise ValueError(f"sums or bias do not have the shape {(tokens, packed.rows)}")
     int4_kernels().multiply(
-        _handle(pool),
+        handle(pool),
         byref(matrix.struct),
         byref(activations.struct),
         pointer(bias),
@@ -141,5 +141,6 @@ def pointer(array: NDArray[np.generic] | None, kind: type[np.generic] = np.float
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def _handle(pool: ThreadPool | None) -> int | None:
+def handle(pool: ThreadPool | None) -> int | None:
+    """The pool as the kernels know it; null: the calling thread alone."""
     return None if pool is None else pool.handle

@@ -1,4 +1,4 @@
-"""What the int4 kernels and Python pass to each other: matrix.h, field by field."""
+"""What the int4 kernels and Python pass to each other: matrix.h and cache.h, field by field."""
 
 from __future__ import annotations
 
@@ -35,3 +35,24 @@ class ActivationsStruct(Structure):
         ("groups", c_int64),
         ("scale_groups", c_int64),
     )
+
+
+class CacheStruct(Structure):
+    """Keys and values of one layer."""
+
+    _fields_ = (
+        ("keys", c_void_p),
+        ("values", c_void_p),
+        ("key_scales", c_void_p),
+        ("value_scales", c_void_p),
+        ("kv_heads", c_int64),
+        ("head_dim", c_int64),
+        ("block_size", c_int64),
+        ("bits", c_int64),
+    )
+
+
+class SequenceStruct(Structure):
+    """New tokens of a sequence and the blocks that hold it."""
+
+    _fields_ = (("table", c_void_p), ("start", c_int64), ("count", c_int64))

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__F16C__)
+#if defined(__AVX2__) || defined(__F16C__)
 #include <immintrin.h>
 #endif
 
@@ -124,7 +124,11 @@ INLINE Floats exponential(Floats x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    const Integers power = (as_integers(rounded) + 127) << 23;  // the low bits of `rounded` hold k
-    const Floats finite = p * as_floats(power);
+    Bits power;
+    std::memcpy(&power, &rounded, sizeof power);
+    power = (power + 127) << 23;  // the low bits of `rounded` hold k
+    Floats scale;
+    std::memcpy(&scale, &power, sizeof scale);
+    const Floats finite = p * scale;
     return x < low ? Floats{} : (x > high ? all(__builtin_inff()) : finite);
 }
