@@ -9,8 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "cache.h"
-#include "pool.h"
+#include "int4.h"
 #include "vector.h"
 
 namespace {

@@ -7,8 +7,7 @@
 
 #include <algorithm>
 
-#include "matrix.h"
-#include "pool.h"
+#include "int4.h"
 #include "quantize.h"
 #include "vector.h"
 

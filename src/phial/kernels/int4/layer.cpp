@@ -5,9 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "cache.h"
-#include "matrix.h"
-#include "pool.h"
+#include "int4.h"
 #include "quantize.h"
 #include "vector.h"
 

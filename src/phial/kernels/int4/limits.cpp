@@ -1,6 +1,6 @@
 // What this machine can do at most, for benchmarks to be held against: multiply-adds out of registers, and reading.
 
-#include "pool.h"
+#include "int4.h"
 #include "vector.h"
 
 // Runs `turns` times ten independent products on every thread, and returns how many multiply-adds that was; 0 in a

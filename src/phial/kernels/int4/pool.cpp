@@ -2,7 +2,7 @@
 // of a token last, and then sleeps on a condition variable. A thread that wakes up late finds the work gone and does
 // not hold up the caller, who waits only for ranges that were begun.
 
-#include "pool.h"
+#include "int4.h"
 
 #include <pthread.h>
 
