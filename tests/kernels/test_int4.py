@@ -50,7 +50,7 @@ def products(draw):
 
 def values_of(activations: Activations):
     """float64 [tokens, width]."""
-    scales = activations.scales.astype(np.float64)
+    scales = activations.scales.T.astype(np.float64)
     if scales.shape[1] > 1:
         scales = np.repeat(scales, activations.group_size, axis=1)
     return (activations.values * scales)[:, : activations.width]
@@ -172,12 +172,12 @@ def test_addresses_need_no_alignment(build, choose_build, given_):
 def test_quantized_to_the_nearest_step(seed, width, group, by_group):
     x = np.random.default_rng(seed).standard_normal((3, width)).astype(np.float32)
     activations = quantize(x, group, by_group=by_group)
-    scales = np.repeat(activations.scales, group, axis=1)[:, :width] if by_group else activations.scales
+    scales = np.repeat(activations.scales.T, group, axis=1)[:, :width] if by_group else activations.scales.T
     assert (np.abs(values_of(activations) - x) <= scales * 0.5001).all()
     assert np.abs(activations.values).max() == 127
     assert not activations.values[:, width:].any()
     grouped = activations.values.astype(np.int64).reshape(3, -1, group)
-    assert np.array_equal(grouped.sum(2), activations.sums)
+    assert np.array_equal(grouped.sum(2), activations.sums.T)
 
 
 @pytest.mark.parametrize("build", BUILDS)

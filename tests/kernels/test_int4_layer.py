@@ -79,7 +79,7 @@ def test_swiglu(choose_build, pool, shape):
     for build in BUILDS:
         choose_build(build)
         out = swiglu(gate_up, 64, by_group=by_group)
-        scales = np.repeat(out.scales, 64, axis=1) if by_group else out.scales
+        scales = np.repeat(out.scales.T, 64, axis=1) if by_group else out.scales.T
         steps = (out.values * scales.astype(np.float64)[:, : out.values.shape[1] if by_group else 1])[:, :width]
         assert (np.abs(steps - exact) <= scales.max(1, keepdims=True) * 0.51 + 1e-6).all()
         assert equal(out, swiglu(gate_up, 64, by_group=by_group, pool=pool))

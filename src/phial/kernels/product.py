@@ -33,8 +33,8 @@ class Activations:
     """Quantized vectors: value = values * scale. A vector with a value that is not finite has the scale NaN."""
 
     values: NDArray[np.int8]  # [tokens, groups * group_size], -127 to 127
-    sums: NDArray[np.int32]  # [tokens, groups]
-    scales: Floats  # [tokens, 1], or [tokens, groups]
+    sums: NDArray[np.int32]  # [groups, tokens]
+    scales: Floats  # [1, tokens], or [groups, tokens]
     width: int
     group_size: int
     struct: ActivationsStruct
@@ -68,10 +68,10 @@ def room(tokens: int, width: int, group_size: int = 128, *, by_group: bool = Fal
     """
     groups = -(-width // group_size)
     values = np.empty((tokens, groups * group_size), np.int8)
-    sums = np.empty((tokens, groups), np.int32)
-    scales = np.empty((tokens, groups if by_group else 1), np.float32)
+    sums = np.empty((groups, tokens), np.int32)
+    scales = np.empty((groups if by_group else 1, tokens), np.float32)
     data = (values.ctypes.data, sums.ctypes.data, scales.ctypes.data)
-    struct = ActivationsStruct(*data, tokens, width, group_size, groups, scales.shape[1])
+    struct = ActivationsStruct(*data, tokens, width, group_size, groups, len(scales))
     return Activations(values, sums, scales, width, group_size, struct)
 
 

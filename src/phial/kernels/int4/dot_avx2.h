@@ -43,7 +43,8 @@ INLINE void group_sums(const uint8_t* weights, const int8_t* values, long stride
         for (int t = 0; t < T; ++t) low[t] = high[t] = _mm256_setzero_si256();
 #pragma GCC unroll 8
         for (long k = 0; k < SEGMENT; k += WIDE ? 4 : 8) {
-            const __m256i both = bytes(weights);
+            __m256i both = bytes(weights);
+            asm("" : "+x"(both));  // loaded once, not again for each half
             const __m256i first = low_half(both), second = high_half(both);
             weights += 32;
 #pragma GCC unroll 8

@@ -57,10 +57,17 @@ struct Product {
         return __builtin_convertvector(eight, Integers);
     }
 
-    INLINE Floats plus(Floats sum, Integers total, Integers zero, Floats scale, long token, long g) const {
-        const Integers centred = total - zero * a.sums[token * a.groups + g];
-        const float value_scale = a.scale_groups > 1 ? a.scales[token * a.scale_groups + g] : 1.0f;
-        return sum + floats(centred) * (scale * value_scale);
+    // Adds a group's products for T tokens. SCALED: the values have a scale a group.
+    template <int T, bool SCALED>
+    INLINE void add_group(Floats (&sum)[T], const Integers (&total)[T], long token, long block, long g) const {
+        const Integers zero = zeros(block, g);
+        const Floats scale = weight_scales(block, g);
+        const int32_t* value_sums = a.sums + g * a.tokens + token;
+        const float* value_scales = a.scales + (SCALED ? g * a.tokens + token : 0);
+        for (int t = 0; t < T; ++t) {
+            const Floats centred = floats(total[t] - zero * value_sums[t]);
+            sum[t] = sum[t] + centred * (SCALED ? scale * value_scales[t] : scale);
+        }
     }
 
     INLINE void finish(Floats sum, long token, long block) const {
@@ -76,7 +83,7 @@ struct Product {
     }
 
     // T tokens from `token` on, 8 rows, weights as they lie in memory.
-    template <int T, bool WIDE>
+    template <int T, bool WIDE, bool SCALED>
     void few(long token, long block) const {
         Floats sum[T];
         for (int t = 0; t < T; ++t) sum[t] = Floats{};
@@ -86,29 +93,27 @@ struct Product {
             for (long byte = 0; byte < group_bytes(); byte += 64) __builtin_prefetch(at + AHEAD + byte);
             Integers total[T];
             group_sums<T, WIDE>(at, values(token, g), stride, m.group, total);
-            const Integers zero = zeros(block, g);
-            const Floats scale = weight_scales(block, g);
-            for (int t = 0; t < T; ++t) sum[t] = plus(sum[t], total[t], zero, scale, token + t, g);
+            add_group<T, SCALED>(sum, total, token, block, g);
         }
         for (int t = 0; t < T; ++t) finish(sum[t], token + t, block);
     }
 
-    template <bool WIDE>
+    template <bool WIDE, bool SCALED>
     void few(long token, long count, long block) const {
         switch (count) {
-            case 1: return few<1, WIDE>(token, block);
-            case 2: return few<2, WIDE>(token, block);
-            case 3: return few<3, WIDE>(token, block);
-            case 4: return few<4, WIDE>(token, block);
-            case 5: return few<5, WIDE>(token, block);
-            case 6: return few<6, WIDE>(token, block);
-            case 7: return few<7, WIDE>(token, block);
-            default: return few<FEW, WIDE>(token, block);
+            case 1: return few<1, WIDE, SCALED>(token, block);
+            case 2: return few<2, WIDE, SCALED>(token, block);
+            case 3: return few<3, WIDE, SCALED>(token, block);
+            case 4: return few<4, WIDE, SCALED>(token, block);
+            case 5: return few<5, WIDE, SCALED>(token, block);
+            case 6: return few<6, WIDE, SCALED>(token, block);
+            case 7: return few<7, WIDE, SCALED>(token, block);
+            default: return few<FEW, WIDE, SCALED>(token, block);
         }
     }
 
     // T tokens from `token` on, two times 8 rows, groups [first, last) from unpacked weights.
-    template <int T, bool WIDE>
+    template <int T, bool WIDE, bool SCALED>
     void tile(const uint8_t* unpacked, long token, const long (&block)[2], long first, long last, float* sums) const {
         Floats sum[2][T];
         for (int t = 0; t < T; ++t)
@@ -118,19 +123,15 @@ struct Product {
             Integers total[2][T];
             tile_sums<T, WIDE>(unpacked, values(token, g), stride, m.group, total);
             unpacked += m.group * 2 * LANES * (WIDE ? 2 : 1);
-            for (int pair = 0; pair < 2; ++pair) {
-                const Integers zero = zeros(block[pair], g);
-                const Floats scale = weight_scales(block[pair], g);
-                for (int t = 0; t < T; ++t)
-                    sum[pair][t] = plus(sum[pair][t], total[pair][t], zero, scale, token + t, g);
-            }
+            for (int pair = 0; pair < 2; ++pair)
+                add_group<T, SCALED>(sum[pair], total[pair], token, block[pair], g);
         }
         for (int t = 0; t < T; ++t)
             for (int pair = 0; pair < 2; ++pair) store(sums + (2 * t + pair) * LANES, sum[pair][t]);
     }
 
     // Tokens [token, token + count), at most CHUNK, two times 8 rows.
-    template <bool WIDE>
+    template <bool WIDE, bool SCALED>
     void many(long token, long count, const long (&block)[2]) const {
         alignas(64) uint8_t unpacked[UNPACKED];
         alignas(64) float sums[CHUNK * 2 * LANES];
@@ -142,30 +143,30 @@ struct Product {
                 unpack<WIDE>(weights(block[0], g), weights(block[1], g), m.group, unpacked + (g - first) * bytes);
             long t = 0;
             for (; t + TILE <= count; t += TILE)
-                tile<TILE, WIDE>(unpacked, token + t, block, first, last, sums + t * 2 * LANES);
+                tile<TILE, WIDE, SCALED>(unpacked, token + t, block, first, last, sums + t * 2 * LANES);
             float* rest = sums + t * 2 * LANES;
-            if (count - t == 3) tile<3, WIDE>(unpacked, token + t, block, first, last, rest);
-            if (count - t == 2) tile<2, WIDE>(unpacked, token + t, block, first, last, rest);
-            if (count - t == 1) tile<1, WIDE>(unpacked, token + t, block, first, last, rest);
+            if (count - t == 3) tile<3, WIDE, SCALED>(unpacked, token + t, block, first, last, rest);
+            if (count - t == 2) tile<2, WIDE, SCALED>(unpacked, token + t, block, first, last, rest);
+            if (count - t == 1) tile<1, WIDE, SCALED>(unpacked, token + t, block, first, last, rest);
         }
         for (long t = 0; t < count; ++t)
             for (int pair = 0; pair < (block[0] == block[1] ? 1 : 2); ++pair)
                 finish(load(sums + (2 * t + pair) * LANES), token + t, block[pair]);
     }
 
-    template <bool WIDE>
+    template <bool WIDE, bool SCALED>
     void blocks(long first, long last) const {
         if (!TILES || a.tokens <= FEW) {
             for (long block = first; block < last; ++block)
                 for (long token = 0; token < a.tokens; token += FEW)
-                    few<WIDE>(token, std::min<long>(FEW, a.tokens - token), block);
+                    few<WIDE, SCALED>(token, std::min<long>(FEW, a.tokens - token), block);
             return;
         }
         const long fitting = CHUNK_BYTES / (a.groups * a.group) / TILE * TILE;
         const long chunk = std::clamp<long>(fitting, 32, CHUNK);
         for (long token = 0; token < a.tokens; token += chunk)
             for (long block = first; block < last; block += 2)
-                many<WIDE>(token, std::min(chunk, a.tokens - token), {block, std::min(block + 1, last - 1)});
+                many<WIDE, SCALED>(token, std::min(chunk, a.tokens - token), {block, std::min(block + 1, last - 1)});
     }
 };
 
@@ -185,7 +186,11 @@ EXPORT void multiply(Pool* pool, const Matrix* m, const Activations* a, const fl
     const bool small = m->rows * m->columns * a->tokens < 200000;  // less work than waking a thread
     const long even = (blocks / (threads * 8) + 1) / 2 * 2;  // pairs of blocks stay together
     share(small ? nullptr : pool, blocks, std::max(2L, even), [&](long first, long last) {
-        m->bits == 8 ? product.blocks<true>(first, last) : product.blocks<false>(first, last);
+        const bool scaled = a->scale_groups > 1;
+        if (m->bits == 8)
+            scaled ? product.blocks<true, true>(first, last) : product.blocks<true, false>(first, last);
+        else
+            scaled ? product.blocks<false, true>(first, last) : product.blocks<false, false>(first, last);
     });
 }
 

@@ -15,7 +15,7 @@ struct Matrix {
 // Vectors, quantized: value = values * scale.
 struct Activations {
     int8_t* values;  // [tokens, groups * group], -127 to 127, filled up with zeros
-    int32_t* sums;  // [tokens, groups]
-    float* scales;  // [tokens, scale_groups]; NaN where a value was not finite
+    int32_t* sums;  // [groups, tokens]
+    float* scales;  // [scale_groups, tokens]; NaN where a value was not finite
     int64_t tokens, width, group, groups, scale_groups;  // scale_groups = groups, or 1: one scale a token
 };

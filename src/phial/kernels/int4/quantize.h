@@ -50,19 +50,19 @@ INLINE float scale_of(int32_t bits, float* inverse) {
 // One token, float32 [width].
 inline void quantize_token(const float* from, const Activations& to, long token) {
     int8_t* values = to.values + token * to.groups * to.group;
-    int32_t* sums = to.sums + token * to.groups;
-    float* scales = to.scales + token * to.scale_groups;
+    int32_t* sums = to.sums + token;  // of group g at g * to.tokens, and so its scale
+    float* scales = to.scales + token;
     float inverse = 0;
     const bool by_group = to.scale_groups > 1;
     if (!by_group) scales[0] = scale_of(magnitude(from, to.width), &inverse);
     for (long g = 0; g < to.groups; ++g) {
         const long start = g * to.group, left = to.width - start, count = left < to.group ? left : to.group;
-        if (by_group) scales[g] = scale_of(magnitude(from + start, count), &inverse);
+        if (by_group) scales[g * to.tokens] = scale_of(magnitude(from + start, count), &inverse);
         if (inverse == 0) {  // infinity times 0 would be NaN, which has no integer
             std::memset(values + start, 0, to.group);
-            sums[g] = 0;
+            sums[g * to.tokens] = 0;
         } else {
-            sums[g] = quantize_group(from + start, count, to.group, inverse, values + start);
+            sums[g * to.tokens] = quantize_group(from + start, count, to.group, inverse, values + start);
         }
     }
 }
