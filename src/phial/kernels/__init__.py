@@ -1,1 +1,1 @@
-"""Compiled parts of the training step; without a compiler at installation there are none, and torch does it all."""
+"""Compiled parts of the training step and of inference; without a compiler at installation there are none."""
