@@ -33,6 +33,10 @@ INLINE Floats sums(const Floats (&v)[LANES]) {
 #endif
 }
 
+INLINE Floats floats_at(const float* from) { return load(from); }
+INLINE Floats floats_at(const uint16_t* from) { return widened(from); }
+INLINE Floats floats_at(const int8_t* from) { return widened(from); }
+
 // What a thread works on: queries [first, first + count) of a sequence, all heads of one key-value head.
 struct Task {
     long sequence, head, first, count;
@@ -52,85 +56,104 @@ struct Attention {
     INLINE long width() const { return (heads + 2 * cache.kv_heads) * cache.head_dim; }
     INLINE long oldest(long position) const { return window ? std::max(0L, position - window + 1) : 0; }
 
-    // Keys or values of positions [first, last) of a chunk that begins at `start`, as floats, with their scales.
-    void fetch(const Task& task, const void* from, const float* from_scales, long start, long first, long last,
-               float* to, float* scales) const {
-        const Sequence& sequence = sequences[task.sequence];
+    // Where the keys or values of positions [first, last) of a chunk that begins at `start` are, and their scales; the
+    // other places of the chunk point at the first, to be read without being used.
+    template <class Kind>
+    void find(const Task& task, const void* from, const float* from_scales, long start, long first, long last,
+              const Kind** rows, float* scales) const {
         for (long position = first; position < last; ++position) {
-            const long at = place(cache, sequence, task.head, position), dim = cache.head_dim;
-            float* row = to + (position - start) * dim;
-            if (cache.bits == 8)
-                for (long i = 0; i < dim; i += LANES)
-                    store(row + i, widened(static_cast<const int8_t*>(from) + at * dim + i));
-            else
-                for (long i = 0; i < dim; i += LANES)
-                    store(row + i, widened(static_cast<const uint16_t*>(from) + at * dim + i));
-            scales[position - start] = cache.bits == 8 ? from_scales[at] : 1.0f;
+            const long at = place(cache, sequences[task.sequence], task.head, position);
+            rows[position - start] = static_cast<const Kind*>(from) + at * cache.head_dim;
+            if (cache.bits == 8) scales[position - start] = from_scales[at];
         }
+        for (long j = 0; j < CHUNK; ++j)
+            if (j < first - start || j >= last - start) rows[j] = rows[first - start];
     }
 
-    // out[8] := query . key for eight keys.
-    INLINE Floats dots(const float* query, const float* keys) const {
+    // The same rows as floats, for several queries to use.
+    template <class Kind>
+    void widen(const Kind* const* rows, long first, long last, float* to, const float** wide) const {
+        for (long j = first; j < last; ++j)
+            for (long i = 0; i < cache.head_dim; i += LANES) store(to + j * cache.head_dim + i, floats_at(rows[j] + i));
+        for (long j = 0; j < CHUNK; ++j) wide[j] = to + std::clamp(j, first, last - 1) * cache.head_dim;
+    }
+
+    // query . key for eight keys.
+    template <class Kind>
+    INLINE Floats dots(const float* query, const Kind* const* keys) const {
         Floats held[LANES] = {};
         for (long i = 0; i < cache.head_dim; i += LANES) {
             const Floats q = load(query + i);
-            for (int key = 0; key < LANES; ++key) held[key] += q * load(keys + key * cache.head_dim + i);
+            for (int key = 0; key < LANES; ++key) held[key] += q * floats_at(keys[key] + i);
         }
         return sums(held);
     }
 
-    // output[8 V] := output * kept + sum of weight * value over the positions of the chunk that are seen.
-    template <int V>
-    INLINE void gather(float* output, float kept, const float* weights, const float* values, long first,
-                       long last) const {
+    // output[8 V] := output * kept + sum of weight * value over positions [first, last) of the chunk.
+    template <int V, class Kind>
+    INLINE void gather(float* output, float kept, const float* weights, const Kind* const* values, long offset,
+                       long first, long last) const {
         Floats held[V];
-        for (int v = 0; v < V; ++v) held[v] = load(output + v * LANES) * kept;
+        for (int v = 0; v < V; ++v) held[v] = load(output + offset + v * LANES) * kept;
         for (long j = first; j < last; ++j)
-            for (int v = 0; v < V; ++v) held[v] += load(values + j * cache.head_dim + v * LANES) * weights[j];
-        for (int v = 0; v < V; ++v) store(output + v * LANES, held[v]);
+            for (int v = 0; v < V; ++v) held[v] += floats_at(values[j] + offset + v * LANES) * weights[j];
+        for (int v = 0; v < V; ++v) store(output + offset + v * LANES, held[v]);
     }
 
-    void gather(float* output, float kept, const float* weights, const float* values, long first, long last) const {
+    template <class Kind>
+    void gather(float* output, float kept, const float* weights, const Kind* const* values, long first,
+                long last) const {
         long i = 0;
         for (; i + 8 * LANES <= cache.head_dim; i += 8 * LANES)
-            gather<8>(output + i, kept, weights, values + i, first, last);
-        for (; i + 2 * LANES <= cache.head_dim; i += 2 * LANES)
-            gather<2>(output + i, kept, weights, values + i, first, last);
-        if (i < cache.head_dim) gather<1>(output + i, kept, weights, values + i, first, last);
+            gather<8>(output, kept, weights, values, i, first, last);
+        for (; i + 4 * LANES <= cache.head_dim; i += 4 * LANES)
+            gather<4>(output, kept, weights, values, i, first, last);
+        for (; i < cache.head_dim; i += LANES) gather<1>(output, kept, weights, values, i, first, last);
     }
 
-    // Scores of one query for a chunk become weights, positions that it does not see 0. Updates maximum and sum;
-    // returns what the output so far is to be multiplied with.
-    INLINE float weigh(float* scores, long first, long last, float* most, float* all_of_it) const {
+    // Scores of one query for positions [first, last) of a chunk become weights. Updates maximum and sum; returns what
+    // the output so far is to be multiplied with. Registers that hold no position that is seen would add zeros.
+    INLINE float weigh(float* scores, long first, long last, float* most, float* whole) const {
+        const long begin = first / LANES * LANES;
+        const auto seen = [&](long j) {
+            const Integers at = Integers{0, 1, 2, 3, 4, 5, 6, 7} + static_cast<int32_t>(j);
+            return (at >= static_cast<int32_t>(first)) & (at < static_cast<int32_t>(last));
+        };
         Floats peak = all(*most);
-        for (long j = 0; j < CHUNK; j += LANES) {
-            Floats score = load(scores + j);
-            if (j < first || j + LANES > last)
-                for (long lane = 0; lane < LANES; ++lane)
-                    if (j + lane < first || j + lane >= last) score[lane] = -INFINITE;
+        for (long j = begin; j < last; j += LANES) {
+            const Floats score = seen(j) ? load(scores + j) : all(-INFINITE);
             store(scores + j, score);
             peak = score > peak ? score : peak;
         }
         float highest = peak[0];
         for (int lane = 1; lane < LANES; ++lane) highest = peak[lane] > highest ? peak[lane] : highest;
         Floats sum_of_chunk{};
-        for (long j = 0; j < CHUNK; j += LANES) {
-            Floats weight = exponential(load(scores + j) - highest);
-            if (j < first || j + LANES > last)  // not e^(-inf + inf) = NaN where all that is seen is -inf
-                for (long lane = 0; lane < LANES; ++lane)
-                    if (j + lane < first || j + lane >= last) weight[lane] = 0;
+        for (long j = begin; j < last; j += LANES) {
+            // Selected again: where all that is seen is -inf, the rest must not become e^(-inf + inf) = NaN.
+            const Floats weight = seen(j) ? exponential(load(scores + j) - highest) : Floats{};
             store(scores + j, weight);
             sum_of_chunk += weight;
         }
         const float kept = exponential(all(*most - highest))[0];
         *most = highest;
-        *all_of_it = *all_of_it * kept + sum(sum_of_chunk);
+        *whole = *whole * kept + sum(sum_of_chunk);
         return kept;
     }
 
+    template <class Kind>
+    void scores_of(const float* query, const Kind* const* keys, const float* scales, long low, long high,
+                   float* to) const {
+        for (long j = low / LANES * LANES; j < high; j += LANES) {
+            Floats score = dots(query, keys + j);
+            if (cache.bits == 8) score *= load(scales + j);
+            store(to + j, score * scale);
+        }
+    }
+
+    template <class Kind>
     void run(const Task& task, float* room) const {
-        const Sequence& sequence = sequences[task.sequence];
-        const long dim = cache.head_dim, rows = task.count * group(), start = sequence.start + task.first;
+        const long dim = cache.head_dim, rows = task.count * group();
+        const long start = sequences[task.sequence].start + task.first;
         float* chunk = room;  // [CHUNK, head_dim]
         float* scales = chunk + CHUNK * dim;  // [CHUNK]
         float* scores = scales + CHUNK;  // [rows, CHUNK]
@@ -144,26 +167,31 @@ struct Attention {
             const long position = start + row / group();
             return std::pair<long, long>{std::max(oldest(position) - from, 0L), std::min(position + 1 - from, CHUNK)};
         };
+        const bool several = rows > 2;  // worth a copy as floats
+        const Kind* found[CHUNK];
+        const float* wide[CHUNK];
         for (long from = oldest(start) / CHUNK * CHUNK; from < end; from += CHUNK) {
             const long first = std::max(from, oldest(start)), last = std::min(end, from + CHUNK);
-            fetch(task, cache.keys, cache.key_scales, from, first, last, chunk, scales);
+            find(task, cache.keys, cache.key_scales, from, first, last, found, scales);
+            if (several) widen(found, first - from, last - from, chunk, wide);
             for (long row = 0; row < rows; ++row) {
                 const auto [low, high] = seen(row, from);
                 if (low >= high) continue;
                 const long head = task.head * group() + row % group();
                 const float* query = qkv + (token + row / group()) * width() + head * dim;
                 float* mine = scores + row * CHUNK;
-                for (long j = low / LANES * LANES; j < high; j += LANES)
-                    store(mine + j, dots(query, chunk + j * dim) * load(scales + j) * scale);
+                several ? scores_of(query, wide, scales, low, high, mine)
+                        : scores_of(query, found, scales, low, high, mine);
                 kept[row] = weigh(mine, low, high, &most[row], &whole[row]);
             }
-            fetch(task, cache.values, cache.value_scales, from, first, last, chunk, scales);
+            find(task, cache.values, cache.value_scales, from, first, last, found, scales);
+            if (several) widen(found, first - from, last - from, chunk, wide);
             for (long row = 0; row < rows; ++row) {
                 const auto [low, high] = seen(row, from);
                 if (low >= high) continue;
-                float* mine = scores + row * CHUNK;
-                for (long j = 0; j < CHUNK; j += LANES) store(mine + j, load(mine + j) * load(scales + j));
-                gather(outputs + row * dim, kept[row], mine, chunk, low, high);
+                float *mine = scores + row * CHUNK, *to = outputs + row * dim;
+                for (long j = low; cache.bits == 8 && j < high; ++j) mine[j] *= scales[j];
+                several ? gather(to, kept[row], mine, wide, low, high) : gather(to, kept[row], mine, found, low, high);
             }
         }
         for (long row = 0; row < rows; ++row) {
@@ -191,6 +219,8 @@ EXPORT void attend(Pool* pool, const float* qkv, long heads, float scale, long w
     share(pool, size, grain, [&](long first, long last) {
         const long dim = cache->head_dim, rows = queries * attention.group();
         std::vector<float> room(CHUNK * (dim + 1) + rows * (CHUNK + dim + 3));
-        for (long task = first; task < last; ++task) attention.run(tasks[task], room.data());
+        for (long task = first; task < last; ++task)
+            cache->bits == 8 ? attention.run<int8_t>(tasks[task], room.data())
+                             : attention.run<uint16_t>(tasks[task], room.data());
     });
 }
