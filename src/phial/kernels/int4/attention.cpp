@@ -167,7 +167,7 @@ struct Attention {
             const long position = start + row / group();
             return std::pair<long, long>{std::max(oldest(position) - from, 0L), std::min(position + 1 - from, CHUNK)};
         };
-        const bool several = rows > 2;  // worth a copy as floats
+        const bool several = rows > 4;  // worth a copy as floats
         const Kind* found[CHUNK];
         const float* wide[CHUNK];
         for (long from = oldest(start) / CHUNK * CHUNK; from < end; from += CHUNK) {
