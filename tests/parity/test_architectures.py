@@ -47,6 +47,11 @@ CASES = {
         | rope(short_mscale=1.24, long_mscale=1.31, **LONG),
     ),
     "llama": ("Llama", {"num_key_value_heads": 2}),
+    "phi-3-as-described": (
+        "Starcoder2",
+        {"num_key_value_heads": 2, "hidden_act": "gelu", "use_bias": False, "tie_word_embeddings": False},
+    ),
+    "starcoder2": ("Starcoder2", {"num_key_value_heads": 2}),
     "qwen2": ("Qwen2", {"num_key_value_heads": 2, "tie_word_embeddings": True}),
 }
 LENGTHS = (1, 7, 19, 20, 47, 48, 49, 90)

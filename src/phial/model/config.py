@@ -10,7 +10,7 @@ from typing import Literal
 from phial.errors import PhialError
 from phial.model.vision.config import VisionConfig
 
-Layout = Literal["phi", "phi3", "phi3small", "phimoe", "phi3_v", "llama", "qwen2"]
+Layout = Literal["phi", "phi3", "phi3small", "phimoe", "phi3_v", "llama", "qwen2", "starcoder2"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class ModelConfig:
         rms_norm_eps: added to the mean square, or to the variance, inside the norm.
         parallel: attention and feed-forward read the same norm and are added together (phi-1 to phi-2).
         activation: "silu" gated (SwiGLU); "gelu_new" of phi-1 to phi-2 with one up projection; "gegelu", Phi-3-small's
-            clamped gated quick-GELU; "gelu", a plain up and down projection as the Phi-3 report's text describes.
+            clamped gated quick-GELU; "gelu", a plain up and down projection, as Phi-3 is often described.
         attention_bias: biases of query, key and value projections (phi-1 to phi-2, Phi-3-small, Phi-3.5-MoE, Qwen2).
         output_bias: bias of attention's output projection (those but Qwen2).
         mlp_bias: biases of the feed-forward (phi-1 to phi-2, Phi-3-small).

@@ -22,11 +22,14 @@ ARCHITECTURES: dict[Layout, str] = {
     "phi3_v": "Phi3VForCausalLM",
     "llama": "LlamaForCausalLM",
     "qwen2": "Qwen2ForCausalLM",
+    "starcoder2": "Starcoder2ForCausalLM",  # the block that Phi-3 is often described with, LayerNorm and plain GELU
 }
 _DIMENSIONS = (
     "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
     "max_position_embeddings",
 )  # fmt: skip
+_EPSILON = {"phi": "layer_norm_eps", "phi3small": "layer_norm_epsilon", "starcoder2": "norm_epsilon"}
+_ACTIVATIONS = {"phi": ("gelu_new",), "phi3small": ("gegelu",), "starcoder2": ("gelu", "gelu_pytorch_tanh")}
 _LONGROPE_NAMES = ("longrope", "su", "yarn")  # what Phi checkpoints have called it
 _PHI_3_SMALL_DUMMIES = (100256, 100258, 100259, 100260, 100264, 100265, *range(100267, 100352))
 
@@ -64,10 +67,8 @@ def read_huggingface(facts: Mapping[str, Any], where: str) -> ModelConfig:
     partial = {"phi": 0.5}.get(layout, 1.0)
     values["partial_rotary_factor"] = _number(facts, rope, "partial_rotary_factor", partial, where)
     values["longrope"] = _longrope(facts, rope, where)
-    values["rms_norm_eps"] = _number(
-        facts, {}, {"phi": "layer_norm_eps", "phi3small": "layer_norm_epsilon"}.get(layout, "rms_norm_eps"), 1e-5, where
-    )
-    values["tie_word_embeddings"] = bool(facts.get("tie_word_embeddings", layout == "phi3small"))
+    values["rms_norm_eps"] = _number(facts, {}, _EPSILON.get(layout, "rms_norm_eps"), 1e-5, where)
+    values["tie_word_embeddings"] = bool(facts.get("tie_word_embeddings", layout in ("phi3small", "starcoder2")))
     for name, default in (("bos_token_id", 0), ("eos_token_id", 1), ("pad_token_id", None)):
         found = facts.get(name)
         found = found[0] if isinstance(found, list) and found else found
@@ -86,8 +87,10 @@ def read_huggingface(facts: Mapping[str, Any], where: str) -> ModelConfig:
 
 def _family(layout: Layout, facts: Mapping[str, Any], where: str) -> dict[str, Any]:
     """What a layout's architecture fixes, and the settings that only it has."""
-    activation = facts.get("hidden_act", {"phi": "gelu_new", "phi3small": "gegelu"}.get(layout, "silu"))
-    expected = {"phi": ("gelu_new",), "phi3small": ("gegelu",)}.get(layout, ("silu", "swish"))
+    activation = facts.get(
+        "hidden_act", {"phi": "gelu_new", "phi3small": "gegelu", "starcoder2": "gelu_pytorch_tanh"}.get(layout, "silu")
+    )
+    expected = _ACTIVATIONS.get(layout, ("silu", "swish"))
     if activation not in expected:
         raise PhialError(
             f"hidden_act {activation!r} is not supported for {layout}", where=where, do=f"give {expected[0]}"
@@ -118,6 +121,12 @@ def _family(layout: Layout, facts: Mapping[str, Any], where: str) -> dict[str, A
         return {"vision": read_vision(facts, where)}
     if layout == "qwen2":
         return {"attention_bias": True}
+    if layout == "starcoder2":
+        biased = bool(facts.get("use_bias", True))
+        return {
+            "norm": "layer", "activation": "gelu" if activation == "gelu" else "gelu_new", "attention_bias": biased,
+            "output_bias": biased, "mlp_bias": biased,
+        }  # fmt: skip
     if layout == "llama":
         biased = bool(facts.get("attention_bias", False))
         return {"attention_bias": biased, "output_bias": biased, "mlp_bias": bool(facts.get("mlp_bias", False))}
@@ -280,6 +289,11 @@ def _family_keys(config: ModelConfig) -> dict[str, Any]:
             return {
                 "hidden_act": "silu", "rms_norm_eps": config.rms_norm_eps, "attention_bias": config.attention_bias,
                 "mlp_bias": config.mlp_bias,
+            }  # fmt: skip
+        case "starcoder2":
+            return {
+                "hidden_act": "gelu" if config.activation == "gelu" else "gelu_pytorch_tanh",
+                "norm_epsilon": config.rms_norm_eps, "use_bias": config.mlp_bias,
             }  # fmt: skip
         case "qwen2":
             return {
