@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from safetensors.torch import save_file
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
-from phial.model.files import INDEX, WEIGHTS, TensorFiles, open_tensors, read_config, read_tokenizer
+from phial.model.files import INDEX, WEIGHTS, open_tensors, read_config, read_tokenizer
 from phial.model.huggingface import write_huggingface
 from phial.model.layout import Source, sources
 from phial.tokens.chat import TEMPLATE
@@ -125,12 +126,52 @@ def load_weights(folder: Path, config: ModelConfig, dtype: str = "float32", devi
         return fill(config, files, DTYPES[dtype], torch.device(device))
 
 
-def fill(config: ModelConfig, files: TensorFiles, dtype: torch.dtype, device: torch.device) -> Decoder:
-    """A decoder whose parameters are read one after another, so that no second copy of the weights ever exists."""
+def load_gguf(path: Path, dtype: str = "float32", device: str = "cpu") -> Decoder:
+    """Load the weights of a GGUF file, dequantized; a tensor stored in `dtype` stays in the file's memory map.
+
+    Raises:
+        PhialError: a missing or damaged file, a model that is not of the family, or a tensor that is missing, extra or
+            of the wrong shape.
+    """
+    from phial.model.gguf_files import GGUFFile
+
+    if dtype not in DTYPES:
+        raise PhialError(f"dtype {dtype!r}", where="load", do=f"choose from {', '.join(DTYPES)}")
+    with GGUFFile(path, DTYPES[dtype]) as file:
+        file.check()
+        return fill(file.config, file, DTYPES[dtype], torch.device(device), file.sources())
+
+
+class Weights(Protocol):
+    """Where `fill` reads tensors: safetensors files, or a GGUF file."""
+
+    def get(self, name: str) -> Tensor:
+        """One tensor, in memory or in the file's map."""
+
+    def copy(self, name: str, out: Tensor) -> None:
+        """Read one tensor into a part of a parameter."""
+
+
+def fill(
+    config: ModelConfig,
+    files: Weights,
+    dtype: torch.dtype,
+    device: torch.device,
+    plan: Iterable[tuple[str, Source]] | None = None,
+) -> Decoder:
+    """A decoder whose parameters are read one after another, so that no second copy of the weights ever exists.
+
+    Args:
+        config: the model.
+        files: its tensors.
+        dtype: of the parameters.
+        device: where they go.
+        plan: every parameter with the tensors it is made of; by default those of the layout's safetensors.
+    """
     with torch.device("meta"):
         model = Decoder(config)
     modules = dict(model.named_modules())
-    for name, source in sources(config):
+    for name, source in sources(config) if plan is None else plan:
         tensor = _assemble(files, source, config.shapes[name], dtype, device)
         module, _, attribute = name.rpartition(".")
         setattr(modules[module], attribute, nn.Parameter(tensor, requires_grad=False))
@@ -138,7 +179,7 @@ def fill(config: ModelConfig, files: TensorFiles, dtype: torch.dtype, device: to
 
 
 def _assemble(
-    files: TensorFiles, source: Source, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+    files: Weights, source: Source, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     if len(source.names) == 1 and source.order is None:
         return files.get(source.names[0]).to(device=device, dtype=dtype).view(shape)
@@ -146,6 +187,6 @@ def _assemble(
     out = torch.empty((rows, *source.shapes[0][1:]), dtype=dtype, device=device)
     start = 0
     for name, part in zip(source.names, source.shapes, strict=True):
-        out[start : start + part[0]] = files.get(name)
+        files.copy(name, out[start : start + part[0]])
         start += part[0]
     return (out if source.order is None else out[torch.from_numpy(source.order).to(device)]).view(shape)

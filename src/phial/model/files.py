@@ -98,6 +98,10 @@ class TensorFiles:
         """One tensor, as stored; torch tensors keep to the file's memory map."""
         return self._files[name].get_tensor(name)
 
+    def copy(self, name: str, out: Any) -> None:
+        """Read one torch tensor into a part of a parameter."""
+        out.copy_(self.get(name))
+
     def check(self, expected: dict[str, tuple[int, ...]], ignored: Iterable[str] = ()) -> None:
         """Compare names, shapes and types with what a configuration asks for.
 
