@@ -31,6 +31,7 @@ import torch
 from phial.kernels.library import build_name
 from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
+from phial.model.huggingface import write_huggingface
 from phial.record import Record
 from phial.synth.textbook import Rejects, exercises
 from phial.tokens.encode import encode_records
@@ -83,7 +84,7 @@ def plain_loop(batches: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> Call
     """One call is one step of a transformers loop over (ids, labels) batches."""
     from transformers import Phi3Config, Phi3ForCausalLM
 
-    model = Phi3ForCausalLM(Phi3Config(**CONFIG.to_huggingface()))
+    model = Phi3ForCausalLM(Phi3Config(**write_huggingface(CONFIG)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
     def step() -> int:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,13 @@ from phial.errors import PhialError
 from phial.model.checkpoint import load_checkpoint
 from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
-from phial.model.files import published_name, read_config, read_tensors, tensor_shapes
+from phial.model.files import read_arrays, read_config
 
 TOLERANCE = 1e-4
 
 
 def backend_of(model: Decoder) -> NumpyBackend:
-    tensors = {published_name(name): tensor.numpy() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     return NumpyBackend(model.config, tensors)
 
 
@@ -124,29 +125,29 @@ def test_float16_weights_are_widened(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path, random_decoder(tiny_config()), "float16")
     model, _ = load_checkpoint(folder)  # the torch model of the same rounded weights
     config = read_config(folder)
-    check(model, [5, 6, 7], NumpyBackend(config, read_tensors(folder, config, "np")).prefill(0, [5, 6, 7]))
+    check(model, [5, 6, 7], NumpyBackend(config, read_arrays(folder, config)).prefill(0, [5, 6, 7]))
 
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_tensor_shapes_are_those_of_the_decoder(tied: bool) -> None:
     config = tiny_config(tie_word_embeddings=tied)
     state = Decoder(config).state_dict()
-    assert {published_name(name): tuple(tensor.shape) for name, tensor in state.items()} == tensor_shapes(config)
+    assert {name: tuple(tensor.shape) for name, tensor in state.items()} == config.shapes
 
 
 def test_damaged_checkpoints_are_refused_with_advice(folder: Path, tmp_path: Path) -> None:
     config = read_config(folder)
     with pytest.raises(PhialError, match="weights are missing"):
-        read_tensors(tmp_path, config, "np")
+        read_arrays(tmp_path, config)
     (tmp_path / "model.safetensors").write_bytes(b"no weights at all")
     with pytest.raises(PhialError, match="damaged"):
-        read_tensors(tmp_path, config, "np")
+        read_arrays(tmp_path, config)
     with pytest.raises(PhialError, match=r"shape \[300, 32\].*asks for \[301, 32\]"):
-        read_tensors(folder, tiny_config(vocab_size=301), "np")
+        read_arrays(folder, tiny_config(vocab_size=301))
     with pytest.raises(PhialError, match=r"tensor model\.layers\.2.* is missing"):
-        read_tensors(folder, tiny_config(num_hidden_layers=3), "np")
+        read_arrays(folder, tiny_config(num_hidden_layers=3))
     with pytest.raises(PhialError, match=r"unexpected tensor model\.layers\.1"):
-        read_tensors(folder, tiny_config(num_hidden_layers=1), "np")
+        read_arrays(folder, tiny_config(num_hidden_layers=1))
 
 
 def test_another_number_type_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -159,7 +160,14 @@ def test_another_number_type_is_refused(folder: Path, tmp_path: Path) -> None:
     written = json.dumps(header).encode().ljust(size)
     (tmp_path / "model.safetensors").write_bytes(len(written).to_bytes(8, "little") + written + content[8 + size :])
     with pytest.raises(PhialError, match="stored as I32"):
-        read_tensors(tmp_path, read_config(folder), "np")
+        read_arrays(tmp_path, read_config(folder))
+
+
+def test_models_of_other_kinds_are_refused() -> None:
+    for changes in ({"sliding_window": 4}, {"norm": "layer"}, {"partial_rotary_factor": 0.5}, {"attention_bias": True}):
+        config = replace(tiny_config(), **changes)
+        with pytest.raises(PhialError, match="plain Phi-3 block"):
+            NumpyBackend(config, {})
 
 
 def test_one_blas_thread_restores_the_setting() -> None:

@@ -19,11 +19,17 @@ from phial.model.decoder import Decoder
 from phial.model.documents import Documents
 from phial.model.mlp import _SwiGLU
 from phial.model.norm import RMSNorm
-from phial.model.rope import rotary_table, rotate
+from phial.model.rope import Rotary, rotate
 from phial.train.objective import IGNORE, linear_cross_entropy
 
 pytestmark = pytest.mark.skipif(kernels() is None, reason="the kernels were not built")
 drawn = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+def tables(time, head_dim):
+    """Cosines and sines, each [time, 1, head_dim / 2]."""
+    config = ModelConfig(8, head_dim, 8, 1, 1, 1, time, rope_theta=100.0)
+    return [table[:time] for table in Rotary(config).tables(time, False, torch.device("cpu"))]
 
 
 @pytest.fixture(autouse=True, params=["any", "avx2"])
@@ -69,7 +75,7 @@ def test_attention(case):
     torch.manual_seed(seed)
     rows, time = starts.shape
     qkv = (spread * torch.randn(rows, time, (heads + 2 * kv_heads) * head_dim)).requires_grad_()
-    cos, sin = (table.unsqueeze(1) for table in rotary_table(time, head_dim, 100.0))
+    cos, sin = tables(time, head_dim)
     documents, upstream = Documents(starts, starts), torch.randn(rows, time, heads * head_dim)
     ours = _Attention.apply(qkv, cos, sin, documents.bounds, heads, kv_heads)
     (gradient,) = torch.autograd.grad(ours, qkv, upstream)
@@ -141,7 +147,7 @@ def test_cross_entropy(tokens, vocabulary, spread, seed):
 def test_what_is_not_finite_reaches_the_result(bad):
     qkv = torch.randn(1, 20, 32)
     qkv[0, 7, 0] = bad
-    cos, sin = rotary_table(20, 8, 100.0)
+    cos, sin = tables(20, 8)
     documents = Documents(qkv[..., 0], torch.arange(20)[None] == 12)
     out = _Attention.apply(qkv, cos, sin, documents.bounds, 2, 1)
     assert not out[0, 7].isfinite().all() and out[0, :7].isfinite().all() and out[0, 12:].isfinite().all()
@@ -154,7 +160,7 @@ def test_what_is_not_finite_reaches_the_result(bad):
 
 
 def test_same_inputs_same_bits_wherever_they_lie():
-    qkv, cos_sin = torch.randn(2, 77, 64), rotary_table(77, 16, 100.0)
+    qkv, cos_sin = torch.randn(2, 77, 64), tables(77, 16)
     bounds = Documents(qkv[..., 0], torch.rand(2, 77) < 0.1).bounds
     outs = []
     for offset in range(4):

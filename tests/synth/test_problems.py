@@ -147,6 +147,11 @@ def test_the_evaluator_finds_planted_faults(drawn: tuple[Family, Problem], data:
     lie = replace(problem, answer=wrong, work=problem.work.replace(closing, f"The answer is {wrong}."))
     assert "should be" in (verify(lie, family) or "")
 
+    about = re.sub(r"^About \w+\. ", "", problem.work)
+    assert verify(replace(problem, work=f"About Nobody. {about}"), family)
+    if about != problem.work:
+        assert "first person" in (verify(replace(problem, work=about), family) or "")
+
     equations = list(re.finditer(r"= (\d+)(?![\d/. ]*[-+*/=\d])", problem.work))
     if equations:
         place = data.draw(st.sampled_from(equations))

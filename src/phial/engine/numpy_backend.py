@@ -12,12 +12,20 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from phial.engine.blas import one_blas_thread
+from phial.errors import PhialError
 from phial.model.config import ModelConfig
+
+# what may differ between the models that this backend runs
+_DIMENSIONS = (
+    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "max_position_embeddings", "rope_theta", "rms_norm_eps", "tie_word_embeddings", "bos_token_id", "eos_token_id",
+    "pad_token_id",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,13 @@ class NumpyBackend:
     """
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, np.ndarray]) -> None:
+        plain = ModelConfig(**{name: getattr(config, name) for name in _DIMENSIONS})
+        if plain != replace(config, layout="phi3"):
+            raise PhialError(
+                "this engine computes the plain Phi-3 block only (full attention and rotation, RMSNorm, SwiGLU)",
+                where="numpy backend",
+                do="load other models with phial.load and run them in torch",
+            )
         self.config = config
         self._embedding = np.ascontiguousarray(tensors["embed_tokens.weight"], dtype=np.float32)
         head = self._embedding if config.tie_word_embeddings else tensors["lm_head.weight"].astype(np.float32)

@@ -17,7 +17,6 @@ from phial.model.decoder import Decoder
 from phial.model.files import INDEX, WEIGHTS, open_tensors, read_config, read_tokenizer
 from phial.model.huggingface import write_huggingface
 from phial.model.layout import Source, sources
-from phial.tokens.chat import TEMPLATE
 from phial.tokens.tokenizer import Tokenizer
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -42,7 +41,7 @@ def save_checkpoint(
     config = model.config
     save_weights(folder, model, dtype, shard_bytes)
     tokenizer.save(folder)
-    (folder / "chat_template.jinja").write_text(TEMPLATE + "\n")
+    (folder / "chat_template.jinja").write_text(tokenizer.family.chat.template + "\n")
     generation = {
         "bos_token_id": tokenizer.bos_id,
         "eos_token_id": list(tokenizer.stop_ids),

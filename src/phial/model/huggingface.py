@@ -250,7 +250,7 @@ def _family_keys(config: ModelConfig) -> dict[str, Any]:
                 "partial_rotary_factor": config.partial_rotary_factor, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
             }  # fmt: skip
         case "phi3" | "phi3_v":
-            facts = {
+            facts: dict[str, Any] = {
                 "hidden_act": "silu", "rms_norm_eps": config.rms_norm_eps, "attention_dropout": 0.0, "embd_pdrop": 0.0,
                 "resid_pdrop": 0.0, "partial_rotary_factor": config.partial_rotary_factor,
             }  # fmt: skip

@@ -73,7 +73,7 @@ def build(recipe: Recipe) -> list[Stage]:
     shared = {"seed": recipe.seed, "threads": threads(recipe)}
     stages = [
         Stage("seeds", 1, facts["seeds"] | {"fingerprint": fingerprint(recipe.seeds.sources)}, (), _seeds),
-        Stage("synth", 2, facts["synth"] | catalogue, (), _synth),
+        Stage("synth", 3, facts["synth"] | catalogue, (), _synth),
         Stage("curate", 1, facts["curate"] | {"seed": recipe.seed}, ("seeds", "synth"), _curate),
     ]
     data = "curate"

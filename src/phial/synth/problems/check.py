@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from phial.syntax import parse_expression
 from phial.synth.problems.lang import Family, Problem, Variant
-from phial.synth.problems.lexicon import WORD_FIELDS
+from phial.synth.problems.lexicon import PEOPLE, WORD_FIELDS
 from phial.synth.problems.plans import EXTRA, split_question
 
 Values = tuple[int, ...]
@@ -28,6 +28,7 @@ _SIDE = rf"{_OPERAND}(?: [+\-*/] {_OPERAND})*"
 _CHAIN: Final = re.compile(rf"(?<![A-Za-z\d.]){_SIDE}(?: [=<>] {_SIDE})+")
 _SIMPLE: Final = re.compile(r"(\d+) ([+\-*/]) (\d+) = (\d+)")
 _WORKED: Final = re.compile(r"(\d+) ([+\-*/]) (\d+) = (\d+) ([+-]) (\d+) = (\d+)")
+_ABOUT: Final = re.compile(r"About (\w+)\. ")
 _RELATION: Final = re.compile(r" ([=<>]) ")
 _TOKEN: Final = re.compile(rf"{_NUMBER}|[a-z+\-*/()]")
 _SIGN: Final = re.compile(r"[=<>]")
@@ -75,6 +76,11 @@ def verify(problem: Problem, family: Family) -> str | None:
         return f"the answer {problem.answer} should be {expected}"
     if not problem.work.endswith(f"The answer is {problem.answer}."):
         return f"the work does not end with the answer {problem.answer}"
+    named = {words[field] for field in PEOPLE if field in words}
+    first = min(named, key=problem.question.index) if named else None
+    about = _ABOUT.match(problem.work)
+    if (about and about[1]) != first:
+        return f"the work should begin with {first or 'no name'}, the first person of the question"
     return check_relations(problem.work)
 
 

@@ -184,7 +184,7 @@ def generate(family: Family, index: int, seed: int, split: str = "train", steps:
         variant.steps,
         variant.steps + (distractor > 0),
         templates[distractor].format_map(values),
-        plan.work.format_map(values),
+        (plan.openings[wording][distractor] + plan.work).format_map(values),
         str(values["answer"]),
         numbers,
         wording,

@@ -12,10 +12,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-NAMES: Final = _words(
-    "Ada Alex Amir Ana Ben Cara Dan Dora Eli Emma Finn Gina Hana Hugo Ian Ivy Jack Jana Kai Kim Lee Lena Leo Lily Luca "
-    "Mara Max Mia Nina Noah Omar Owen Pia Rosa Ruth Sam Tara Theo Uma Zoe"
-)
+NAMES: Final = _words("Ada Ben Dan Emma Finn Gina Hugo Ivy Jack Kim Leo Lily Max Mia Noah Omar Pia Rosa Sam Zoe")
 
 # things that can be bought, counted, collected, packed and given away alike
 ITEMS: Final = _pairs(
@@ -33,9 +30,8 @@ CONTAINERS: Final = _pairs("bag/bags basket/baskets box/boxes crate/crates tray/
 ANIMALS: Final = _words("birds cats cows dogs ducks frogs goats hens horses pigs rabbits turtles")
 PLACES: Final = _words("beach camp club farm garden library market museum park school shop zoo")  # after "the"
 
-WORD_FIELDS: Final = _words(
-    "name other third item item2 one_item one_item2 food one_food container one_container animal place"
-)
+PEOPLE: Final = _words("name other third")
+WORD_FIELDS: Final = PEOPLE + _words("item item2 one_item one_item2 food one_food container one_container animal place")
 
 
 def draw_words(bits: int) -> tuple[int, dict[str, object]]:

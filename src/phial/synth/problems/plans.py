@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from phial.syntax import parse_expression
 from phial.synth.problems.equation import equation, multiples
-from phial.synth.problems.lexicon import WORD_FIELDS
+from phial.synth.problems.lexicon import PEOPLE, WORD_FIELDS
 
 if TYPE_CHECKING:
     from phial.synth.problems.lang import Family, Variant
@@ -29,6 +29,7 @@ class Plan:
     accepts: Callable[..., bool]
     solve: Callable[[dict[str, Any]], None]
     questions: tuple[tuple[str, ...], ...]  # [wording][0 plain, then one per distractor]
+    openings: tuple[tuple[str, ...], ...]  # of the work, likewise: "About {name}. ", or nothing where nobody is named
     work: str
 
 
@@ -43,6 +44,16 @@ def split_question(wording: str) -> tuple[str, str]:
     """
     cut = max(wording.rfind(end) for end in (". ", "? ", "! ")) + 2
     return (wording[:cut], wording[cut:]) if cut >= 2 else ("", wording)
+
+
+def opening(question: str) -> str:
+    """Returns how the work begins: with the first person of a question's template, "" when there is none.
+
+    Names stand in a few families' answers only, too few for a small model to learn to repeat one. With one name at the
+    head of every answer it learns that early (docs/experiments.md).
+    """
+    person = next((field for _, field, _ in _fields(question) if field in PEOPLE), None)
+    return f"About {{{person}}}. " if person else ""
 
 
 def _divide(dividend: int | Fraction, divisor: int | Fraction) -> int | Fraction:
@@ -179,5 +190,6 @@ def _plan(variant: "Variant") -> Plan:
         accepts,
         scope["solve"],
         tuple(questions),
+        tuple(tuple(opening(text) for text in texts) for texts in questions),
         " ".join([*says, "The answer is {answer}."]),
     )
