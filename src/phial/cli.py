@@ -89,6 +89,19 @@ def trace(
     print_trace(record, to)
 
 
+@app.command()
+def models(
+    json_output: Annotated[bool, typer.Option("--json", help="Print a JSON array, sizes in bytes.")] = False,
+) -> None:
+    """List the released Phi models: parameters, context, attention, memory by format, cache of a token.
+
+    Example: phial models --json
+    """
+    from phial.model.catalogue import print_models
+
+    print_models(json_output)
+
+
 ModelArgument = Annotated[
     str | None, typer.Argument(help="A run's name or a checkpoint folder; without it, the embedded model.")
 ]

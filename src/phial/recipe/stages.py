@@ -65,7 +65,7 @@ def build(recipe: Recipe) -> list[Stage]:
     from phial.synth.problems import FAMILIES, UNSEEN
     from phial.synth.seeds import fingerprint
 
-    families = {family.name: family.version for family in (*FAMILIES.values(), *UNSEEN.values())}
+    families = {family.name: [family.version, family.share] for family in (*FAMILIES.values(), *UNSEEN.values())}
     facts = recipe.model_dump(mode="json")
     # Without a sandbox no code exercise is kept, so a run made then is not one made with it.
     catalogue = {"seed": recipe.seed, "catalogue": families, "sandbox": level()}

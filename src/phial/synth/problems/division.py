@@ -213,7 +213,7 @@ FAMILIES = (
         name="division_leftover",
         skill="division",
         version=2,
-        share=2,
+        share=3,
         idea=(
             (
                 "If things do not fit evenly, some are left over. 4 boxes of 6 use 4 * 6 = 24 of 27, and 27 - 24 = 3 "

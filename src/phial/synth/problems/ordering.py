@@ -28,7 +28,7 @@ FAMILIES = (
         name="order_numbers",
         skill="ordering",
         version=2,
-        share=3,
+        share=4,
         idea=(
             "To sort numbers, sort two, and then put each other number in its place: 12 < 31, then 12 < 25 < 31.",
             "In a sorted list, each number is less than the next one. In 7 < 19 < 40, place 2 holds 19.",
