@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -17,6 +17,8 @@ LAYOUTS: dict[str, Layout] = {"phi2": "phi", "phi3": "phi3", "phimoe": "phimoe",
 FACTORS = ("rope_factors_short.weight", "rope_factors_long.weight", "rope_freqs.weight")
 # Converters of before June 2024 left the window out; every Phi-3 with a context of 4,096 has this one.
 _PHI3_4K_WINDOW = 2047
+# Phi-3.5-MoE has a scale of its own; converters drop it and write what the rule of the other models gives, 1.19.
+_PHI35_MOE_SCALE = 1.243163121016122
 
 
 class Facts:
@@ -29,7 +31,7 @@ class Facts:
     def __init__(self, metadata: Mapping[str, Any], where: str) -> None:
         self.metadata, self.where = metadata, where
         self.architecture = metadata.get("general.architecture")
-        if self.architecture not in LAYOUTS:
+        if not isinstance(self.architecture, str) or self.architecture not in LAYOUTS:
             known = ", ".join(LAYOUTS)
             raise PhialError(
                 f"architecture {self.architecture!r} is not supported", where=where, do=f"give a GGUF of one of {known}"
@@ -41,7 +43,9 @@ class Facts:
         found = self.metadata.get(key)
         if isinstance(found, np.ndarray):
             if len(found) == 0 or (found != found[0]).any():
-                raise PhialError(f"{key} differs from layer to layer", where=self.where, do="give a model of the family")
+                raise PhialError(
+                    f"{key} differs from layer to layer", where=self.where, do="give a model of the family"
+                )
             return found[0].item()
         return found
 
@@ -59,9 +63,10 @@ class Facts:
         found = default if found is None else found
         if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 < found < 1e12:
             self.refuse(key, found, "a positive number")
-        return float(found)
+        # Stored as float32, 1e-5 is not quite that; the shortest number that float32 rounds so is what was meant.
+        return float(str(np.float32(found))) if np.float32(found) == found else float(found)
 
-    def refuse(self, key: str, found: object, wanted: str) -> None:
+    def refuse(self, key: str, found: object, wanted: str) -> NoReturn:
         """Raise for a value."""
         key = key.format(arch=self.architecture)
         raise PhialError(f"{key} is {found!r}, not {wanted}", where=self.where, do="give a GGUF that llama.cpp loads")
@@ -130,7 +135,7 @@ def read_gguf_config(header: Header, factors: Mapping[str, tuple[float, ...]], w
         layout=layout,
         rope_theta=facts.number("{arch}.rope.freq_base", 10_000.0),
         partial_rotary_factor=_factor(rotary, head_dim),
-        longrope=_longrope(factors, facts, context),
+        longrope=_longrope(factors, facts, layout, context),
         norm="layer" if layered else "rms",
         rms_norm_eps=facts.number("{arch}.attention." + eps, 1e-5),
         parallel=layout == "phi",
@@ -147,8 +152,7 @@ def read_gguf_config(header: Header, factors: Mapping[str, tuple[float, ...]], w
 
 
 def _token(facts: Facts, name: str, default: int) -> int:
-    found = facts.get(f"tokenizer.ggml.{name}_token_id")
-    return found if isinstance(found, int) and not isinstance(found, bool) else default
+    return facts.whole(f"tokenizer.ggml.{name}_token_id", default, least=0)
 
 
 def _window(facts: Facts, layout: Layout, context: int) -> int | None:
@@ -164,7 +168,7 @@ def _factor(rotary: int, head_dim: int) -> float:
     return factor if int(head_dim * factor) == rotary else math.nextafter(factor, 2)
 
 
-def _longrope(factors: Mapping[str, tuple[float, ...]], facts: Facts, context: int) -> LongRope | None:
+def _longrope(factors: Mapping[str, tuple[float, ...]], facts: Facts, layout: Layout, context: int) -> LongRope | None:
     kind = facts.get("{arch}.rope.scaling.type")
     unscaled = kind == "linear" and facts.get("{arch}.rope.scaling.factor") in (None, 0.0, 1.0)
     if kind not in (None, "none", "longrope") and not unscaled:
@@ -180,4 +184,6 @@ def _longrope(factors: Mapping[str, tuple[float, ...]], facts: Facts, context: i
     original = facts.whole("{arch}.rope.scaling.original_context_length", context, least=2)
     key = "{arch}.rope.scaling.attn_factor"
     scale = None if facts.get(key) is None else facts.number(key)
+    if layout == "phimoe" and (original, context) == (4096, 131072):
+        scale = _PHI35_MOE_SCALE
     return LongRope(short, long, original, scale, scale)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import mmap
-import os
-import stat
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -18,9 +17,9 @@ from phial.model.config import ModelConfig
 from phial.model.gguf_config import FACTORS, read_gguf_config
 from phial.model.gguf_header import Header, TensorInfo, read_header, require_gguf
 from phial.model.layout import Source
+from phial.model.streaming import stream, stream_stored
 
 _TORCH = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-_CHUNK = 1 << 20  # elements decoded at a time: the package's intermediate arrays stay in the cache
 _LONGEST_FACTORS = 4096
 _MODULES = {
     "self_attn.o_proj": "attn_output",
@@ -41,30 +40,27 @@ class GGUFFile:
         path: the file.
         header: its metadata and its tensors' places.
         config: the model it describes.
-        dtype: of every tensor that is handed out.
 
     Raises:
         PhialError: the file is missing or damaged, or its model is not of the family.
     """
 
-    def __init__(self, path: Path, dtype: torch.dtype = torch.float32) -> None:
-        self.path, self.dtype, self.where = path, dtype, str(path)
+    def __init__(self, path: Path) -> None:
+        self.path, self.where = path, str(path)
+        self._stack = ExitStack()
+        if not path.is_file() or path.stat().st_size == 0:  # opening a pipe would wait for a writer
+            raise PhialError("no file, or an empty one", where=self.where, do="give a .gguf file")
         try:
-            self._file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self._file = self._stack.enter_context(path.open("rb", buffering=0))
         except OSError as error:
             raise PhialError(f"can't open: {error.strerror}", where=self.where, do="give a .gguf file") from error
-        try:
-            status = os.fstat(self._file)
-            if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
-                raise PhialError("no file, or an empty one", where=self.where, do="give a .gguf file")
+        with self._stack.pop_all() as opened:  # closed again, should anything below fail
             # A private mapping: torch wants memory it could write to, and a write must never reach the file.
-            self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_COPY)
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
             self.header: Header = read_header(self._map, self.where)
             factors = {name: self._factors(name) for name in FACTORS if name in self.header.tensors}
             self.config = read_gguf_config(self.header, factors, self.where)
-        except BaseException:
-            os.close(self._file)
-            raise
+            self._stack = opened.pop_all()
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -92,46 +88,28 @@ class GGUFFile:
         for _ in self.sources():
             pass
 
-    def get(self, name: str) -> Tensor:
-        """One tensor in `dtype`; stored in that type already, it stays in the file's memory map.
-
-        Raises:
-            PhialError: the file has shrunk, or its type can't be dequantized.
-        """
+    def mapped(self, name: str, dtype: str) -> Tensor | None:
+        """A tensor in the file's memory map, None where it is stored in another type."""
         info = self.header.tensors[name]
-        shape = _rows(info.shape)
-        if _TORCH.get(info.type_name) == self.dtype:
-            count = info.bytes // info.block_bytes
-            return torch.frombuffer(self._map, dtype=self.dtype, count=count, offset=info.offset).view(shape)
-        out = torch.empty(shape, dtype=self.dtype)
-        self.copy(name, out)
-        return out
+        stored = _TORCH.get(info.type_name)
+        if stored is None or stored != getattr(torch, dtype):
+            return None
+        count = info.bytes // info.block_bytes
+        found = torch.frombuffer(self._map, dtype=stored, count=count, offset=info.offset)
+        return found.view(_rows(info.shape))
 
     def copy(self, name: str, out: Tensor) -> None:
-        """Read a tensor into a part of a parameter, in pieces and past the memory map.
-
-        Mapped pages would count as this process's memory beside the copy that is made of them.
-
-        Args:
-            name: the tensor.
-            out: its shape, any type and device.
+        """Read a tensor into a part of a parameter.
 
         Raises:
             PhialError: the file has shrunk, or its type can't be dequantized.
         """
         info = self.header.tensors[name]
-        columns = info.shape[-1]
-        step = max(1, _CHUNK // columns)
-        rows = out.view(-1, columns)
-        for start in range(0, len(rows), step):
-            part = rows[start : start + step]
-            size = len(part) * columns // info.block * info.block_bytes
-            raw = os.pread(self._file, size, info.offset + start * columns // info.block * info.block_bytes)
-            if len(raw) != size:
-                raise PhialError(
-                    f"the file ends inside tensor {name}", where=self.where, do="get or make the file again"
-                )
-            part.copy_(_decode(raw, info, name, self.where).view(part.shape))
+        if info.type_name in _TORCH:
+            stream_stored(self._file, info.offset, out, _TORCH[info.type_name], name)
+        else:
+            block = info.block, info.block_bytes
+            stream(self._file, info.offset, out, block, lambda raw: _decode(raw, info, name, self.where), name)
 
     def __enter__(self) -> GGUFFile:
         return self
@@ -139,7 +117,7 @@ class GGUFFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._file)  # the mapping lives as long as a tensor in it
+        self._stack.close()  # the mapping lives as long as a tensor in it
 
     def _factors(self, name: str) -> tuple[float, ...]:
         info = self.header.tensors[name]
@@ -221,10 +199,8 @@ def _pairs_apart(config: ModelConfig) -> np.ndarray:
     return np.concatenate([*parts, np.arange(start, start + config.num_key_value_heads * config.head_dim)])
 
 
-def _decode(raw: bytes, info: TensorInfo, name: str, where: str) -> Tensor:
-    """Elements of whole blocks, in the stored type or float32."""
-    if info.type_name in _TORCH:
-        return torch.frombuffer(bytearray(raw), dtype=_TORCH[info.type_name])
+def _decode(raw: bytearray, info: TensorInfo, name: str, where: str) -> Tensor:
+    """Elements of whole blocks, in float32."""
     gguf = require_gguf()
     blocks = np.frombuffer(raw, np.uint8).reshape(-1, info.block_bytes)
     try:
@@ -236,4 +212,4 @@ def _decode(raw: bytes, info: TensorInfo, name: str, where: str) -> Tensor:
             where=where,
             do="use a file of another quantization, such as Q8_0 or Q4_K",
         ) from error
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).view(-1)

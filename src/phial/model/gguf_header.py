@@ -221,6 +221,6 @@ def require_gguf() -> Any:
         import gguf
     except ImportError as error:
         raise PhialError(
-            "quantized tensors need the gguf package", where="GGUF", do="pip install 'phial-lm[export]'"
+            "quantized tensors need the gguf package", where="GGUF", do="pip install 'phial-lm[gguf]'"
         ) from error
     return gguf

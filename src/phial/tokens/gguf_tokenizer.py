@@ -1,4 +1,4 @@
-"""The byte-level BPE tokenizer inside a GGUF file, made into one of the `tokenizers` library."""
+"""The tokenizer inside a GGUF file: byte-level BPE (its kind "gpt2") or SentencePiece ("llama")."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ from typing import Any
 
 import numpy as np
 import tokenizers
-from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
+from tokenizers import normalizers
 
 from phial.errors import PhialError
-from phial.tokens.tokenizer import QWEN2_PATTERN
+from phial.tokens.added import declare
+from phial.tokens.byte_level import CL100K_PATTERN, O200K_PATTERN, bpe_backend, check_bytes, parse_merges
+from phial.tokens.families import QWEN2_PATTERN
+from phial.tokens.faults import faults
+from phial.tokens.loading import find_family
+from phial.tokens.sentencepiece_model import (
+    BYTE,
+    CONTROL,
+    UNKNOWN,
+    UNUSED,
+    USER_DEFINED,
+    SentencePieceModel,
+    check_model,
+    sentencepiece_backend,
+)
+from phial.tokens.tokenizer import Tokenizer
 
 _PREFIX = "tokenizer.ggml."
-CONTROL, USER_DEFINED = 3, 4  # of tokenizer.ggml.token_type
-GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-CL100K_PATTERN = QWEN2_PATTERN.replace(r"\p{N}|", r"\p{N}{1,3}|", 1)
-O200K_PATTERN = (
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
-    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
-    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-# tokenizer.ggml.pre: the expression that cuts text into words, before merges
+# tokenizer.ggml.pre: what cuts text into words before merges; None for GPT-2's way.
 PATTERNS = {
-    "gpt-2": GPT2_PATTERN,
-    "phi-2": GPT2_PATTERN,
+    "gpt-2": None,
+    "phi-2": None,
     "qwen2": QWEN2_PATTERN,
     "llama-bpe": CL100K_PATTERN,
     "llama3": CL100K_PATTERN,
@@ -32,79 +39,98 @@ PATTERNS = {
     "dbrx": CL100K_PATTERN,  # what converters call Phi-4's
     "gpt-4o": O200K_PATTERN,  # Phi-4-mini's
 }
-_WHOLE_WORDS_FIRST = ("llama-bpe", "llama3", "llama-v3")  # a word that is a token is not merged from its parts
-_COMPOSED = ("qwen2",)  # text is brought to NFC first
+# Converters of before May 2024 left it out; these architectures have one each.
+_PRE_OF = {"phi2": "gpt-2", "qwen2": "qwen2"}
+_WHOLE_WORDS = ("llama-bpe", "llama3", "llama-v3")
+_COMPOSED = ("qwen2",)  # text is brought to NFC first; llama.cpp leaves that out, the published tokenizer does not
+_BESIDE = "put the model's tokenizer.json beside the file"
 
 
-def read_gguf_tokenizer(metadata: Mapping[str, Any], where: str) -> tokenizers.Tokenizer:
-    """The tokenizer of a GGUF file of the gpt2 kind.
+def read_gguf_tokenizer(metadata: Mapping[str, Any], where: str) -> Tokenizer:
+    """The tokenizer of a GGUF file.
 
     Args:
         metadata: of the file.
         where: its path, for errors.
 
-    Returns:
-        A tokenizer that adds nothing to the text; control tokens are special.
-
     Raises:
-        PhialError: another kind of tokenizer, an unknown pre-tokenizer, or malformed tokens or merges.
+        PhialError: another kind of tokenizer, an unknown pre-tokenizer, malformed tokens, merges or scores, or tokens
+            of no known family.
     """
-    kind, pre = metadata.get(_PREFIX + "model"), metadata.get(_PREFIX + "pre", "gpt-2")
-    if kind != "gpt2":
-        raise PhialError(
-            f"a tokenizer of kind {kind!r} inside a GGUF file is not read",
-            where=where,
-            do="put the model's tokenizer.json beside the file",
-        )
-    if pre not in PATTERNS:
+    kind = metadata.get(_PREFIX + "model")
+    if kind == "gpt2":
+        backend, added = _byte_level(metadata, where)
+    elif kind == "llama":
+        backend, added = _sentencepiece(metadata, where)
+    else:
+        raise PhialError(f"a tokenizer of kind {kind!r} inside a GGUF file is not read", where=where, do=_BESIDE)
+    template = metadata.get("tokenizer.chat_template")
+    try:
+        family = find_family(backend.get_vocab(), template if isinstance(template, str) else "")
+        return Tokenizer(declare(backend, added, family.strips), family)
+    except PhialError as error:
+        raise PhialError(error.what, where=error.where or where, do=error.do) from error
+
+
+def _byte_level(metadata: Mapping[str, Any], where: str) -> tuple[tokenizers.Tokenizer, dict[str, int]]:
+    pre = metadata.get(_PREFIX + "pre", _PRE_OF.get(str(metadata.get("general.architecture"))))
+    if not isinstance(pre, str) or pre not in PATTERNS:
         known = ", ".join(PATTERNS)
-        raise PhialError(
-            f"pre-tokenizer {pre!r} is not known (known: {known})",
-            where=where,
-            do="put the model's tokenizer.json beside the file",
-        )
-    tokens, merges = _strings(metadata, "tokens", where), _strings(metadata, "merges", where)
-    kinds = metadata.get(_PREFIX + "token_type")
-    if kinds is not None and (not isinstance(kinds, np.ndarray) or len(kinds) != len(tokens)):
-        raise _malformed("token_type", where)
-    vocabulary = {token: index for index, token in enumerate(tokens)}
-    if len(vocabulary) != len(tokens):
-        raise _malformed("tokens (one is there twice)", where)
-    pairs = []
-    for merge in merges:
-        left, space, right = merge.partition(" ")
-        if not space or left not in vocabulary or right not in vocabulary or left + right not in vocabulary:
-            raise _malformed(f"merges ({merge!r})", where)
-        pairs.append((left, right))
-    backend = tokenizers.Tokenizer(models.BPE(vocabulary, pairs, ignore_merges=pre in _WHOLE_WORDS_FIRST))
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(PATTERNS[pre]), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    backend.decoder = decoders.ByteLevel()
+        raise PhialError(f"pre-tokenizer {pre!r} is not known (known: {known})", where=where, do=_BESIDE)
+    tokens, kinds = _tokens(metadata, where)
+    ids: dict[str, int] = {}
+    for index, (token, kind) in enumerate(zip(tokens, kinds, strict=True)):
+        # Rows that only fill a matrix up, such as "[PAD151936]", are no tokens.
+        if token and kind != UNUSED and ids.setdefault(token, index) != index:
+            raise _malformed(f"tokens ({token!r} is there twice)", where)
+    check_bytes(ids, where)
+    merges = parse_merges(_strings(metadata, "merges", where), ids, where)
+    with faults("not a tokenizer", where):
+        backend = bpe_backend(ids, merges, PATTERNS[pre], pre in _WHOLE_WORDS)
     if pre in _COMPOSED:
         backend.normalizer = normalizers.NFC()
-    if kinds is not None:
-        added = [
-            AddedToken(token, special=int(kind) == CONTROL, normalized=False)
-            for token, kind in zip(tokens, kinds, strict=True)
-            if int(kind) in (CONTROL, USER_DEFINED) and token
-        ]
-        backend.add_tokens(added)
-    return backend
+    return backend, _added(tokens, kinds)
 
 
-def gguf_chat_template(metadata: Mapping[str, Any]) -> str | None:
-    """The chat template's source, as data: render it only in a sandbox."""
-    found = metadata.get("tokenizer.chat_template")
-    return found if isinstance(found, str) else None
+def _sentencepiece(metadata: Mapping[str, Any], where: str) -> tuple[tokenizers.Tokenizer, dict[str, int]]:
+    tokens, kinds = _tokens(metadata, where)
+    scores, unknown = metadata.get(_PREFIX + "scores"), metadata.get(_PREFIX + "unknown_token_id")
+    if not isinstance(scores, np.ndarray) or scores.dtype.kind != "f" or len(scores) != len(tokens):
+        raise _malformed("scores", where)
+    for setting in ("precompiled_charsmap", "remove_extra_whitespaces"):
+        if np.any(metadata.get(_PREFIX + setting, False)):
+            raise PhialError(f"tokenizer.ggml.{setting} is not supported", where=where, do=_BESIDE)
+    # Converters call the unknown piece a control token where tokenizer_config.json lists it among the special ones.
+    kinds = [UNKNOWN if index == unknown and kind == CONTROL else kind for index, kind in enumerate(kinds)]
+    model = SentencePieceModel(
+        tuple(zip(tokens, scores.tolist(), kinds, strict=True)),
+        byte_fallback=BYTE in kinds,
+        prefix=bool(metadata.get(_PREFIX + "add_space_prefix", True)),
+    )
+    added = _added(tokens, kinds)
+    with faults("not a tokenizer", where):
+        return sentencepiece_backend(check_model(model, where), added, where), added
+
+
+def _added(tokens: list[str], kinds: list[int]) -> dict[str, int]:
+    """Tokens that text is searched for before anything else, and their ids."""
+    found = (UNKNOWN, CONTROL, USER_DEFINED)
+    return {
+        token: index for index, (token, kind) in enumerate(zip(tokens, kinds, strict=True)) if token and kind in found
+    }
+
+
+def _tokens(metadata: Mapping[str, Any], where: str) -> tuple[list[str], list[int]]:
+    """Texts of all ids and what each is, in SentencePiece's numbers."""
+    tokens, kinds = _strings(metadata, "tokens", where), metadata.get(_PREFIX + "token_type")
+    if not isinstance(kinds, np.ndarray) or kinds.dtype.kind not in "iu" or len(kinds) != len(tokens):
+        raise _malformed("token_type", where)
+    return tokens, kinds.tolist()
 
 
 def _strings(metadata: Mapping[str, Any], name: str, where: str) -> list[str]:
     found = metadata.get(_PREFIX + name)
-    if not isinstance(found, list):
+    if not isinstance(found, list) or not found:
         raise _malformed(name, where)
     return found
 
