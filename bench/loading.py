@@ -1,6 +1,6 @@
 """Memory and time from a bf16 folder on the disk to the first token, against transformers in the same run.
 
-    python bench/loading.py [--preset phi-3.5-mini] [--layers 3] [--full] [--rounds 3] [--to FOLDER]
+    python bench/loading.py [--preset NAME] [--layers 3] [--full] [--rounds 3] [--to FOLDER]
 
 Writes a folder of random weights, one shard at a time, and starts child processes that take turns. Memory is the growth
 of the resident set's peak over what `import torch` takes, mapped pages counted, up to the first token; the limit is the
@@ -129,7 +129,7 @@ def child(side: str, folder: str) -> None:
 def main() -> int:
     """Measure both sides and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="phi-3.5-mini", help="shape of the model, one of `phial models`")
+    parser.add_argument("--preset", default="Phi-3.5-mini-instruct", help="shape of the model, one of `phial models`")
     parser.add_argument("--layers", type=int, default=3, help="cut to so many layers")
     parser.add_argument("--full", action="store_true", help="Phi-4-mini, every layer: 7.7 GB")
     parser.add_argument("--rounds", type=int, default=3)
@@ -139,7 +139,7 @@ def main() -> int:
     if arguments.child:
         child(*arguments.child)
         return 0
-    name, layers = ("phi-4-mini", None) if arguments.full else (arguments.preset, arguments.layers)
+    name, layers = ("Phi-4-mini-instruct", None) if arguments.full else (arguments.preset, arguments.layers)
     found: dict[str, list[dict[str, float]]] = {"phial": [], "transformers": []}
     with tempfile.TemporaryDirectory(dir=arguments.to) as folder:
         total = write_folder(Path(folder), name, layers)

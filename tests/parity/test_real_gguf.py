@@ -8,6 +8,7 @@ import os
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -101,7 +102,7 @@ def write_float32(source, target):
         writer.add_key_value(field.name, field.contents(), kind, field.types[-1] if len(field.types) > 1 else None)
     shapes = [(tensor.name, tuple(int(size) for size in tensor.shape[::-1])) for tensor in reader.tensors]
     for (name, shape), tensor in zip(shapes, reader.tensors, strict=True):
-        writer.add_tensor_info(name, shape, "float32", tensor.n_elements * 4)
+        writer.add_tensor_info(name, shape, np.dtype(np.float32), tensor.n_elements * 4)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
