@@ -111,7 +111,7 @@ ModelArgument = Annotated[
 def ask(
     words: Annotated[list[str], typer.Argument(help="[RUN] QUESTION", metavar="[RUN] QUESTION")],
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 160,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 200,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 = greedy.")] = 0.0,
     to: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
@@ -130,7 +130,7 @@ def ask(
 @app.command()
 def chat(
     model: ModelArgument = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 160,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 200,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 = greedy.")] = 0.0,
     to: Workspace = DEFAULT_WORKSPACE,
 ) -> None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from phial.tokens.byte_level import byte_characters
-from phial.tokens.families import CODEGEN, FAMILIES, PHI3, PHIAL
+from phial.tokens.families import CODEGEN, FAMILIES, PHI3, PHI3_VISION, PHIAL
 from phial.tokens.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
 
 WORDS = ("the", " the", " and", "ing", "er", "on", "in", "Hello", " user", "user", "12", "\n\n", "    ")
@@ -79,7 +79,7 @@ def small_tokenizer(name: str) -> Tokenizer:
         return train_tokenizer([" ".join(WORDS)] * 4, 300)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        if family is PHI3:
+        if family in (PHI3, PHI3_VISION):
             words = [word.replace(" ", SPACE) for word in WORDS]
             (folder / "tokenizer.model").write_bytes(sentencepiece_bytes([*words, SPACE + "Hello"]))
         elif family is CODEGEN:

@@ -1,5 +1,6 @@
 """Chats of every family: the same ids as the rendered template, loss on the assistant's words, nothing else."""
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 
@@ -7,13 +8,12 @@ import pytest
 import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tokenizers import sentencepiece_bytes, small_tokenizer
+from small_tokenizers import small_tokenizer
 
 from phial.errors import PhialError
 from phial.tokens.chat import TEMPLATE, encode_chat
-from phial.tokens.families import FAMILIES, PHI3, PHIAL
-from phial.tokens.loading import load_backend
-from phial.tokens.message import Image, Message, ToolCall, read_messages, template_messages
+from phial.tokens.families import FAMILIES, PHI3, PHI3_VISION, PHIAL
+from phial.tokens.message import Image, Message, ToolCall, numbered_images, read_messages, template_messages
 from phial.tokens.render_child import environment
 from phial.tokens.tokenizer import Tokenizer
 
@@ -37,8 +37,10 @@ def rendered_ids(tokenizer, messages, prompt, tools=(), thinking=None):
             **({} if thinking is None else {"enable_thinking": thinking}),
         )
     )
-    if family.chat.image:
-        text = text.replace("<|image_1|>", family.chat.image[1]).replace("<|image_2|>", family.chat.image[1])
+    if family.name == "phi-3-vision":  # its processor encodes what stands between images text by text, each with <s>
+        text = "<s>" + re.sub(r"<\|image_[12]\|>", "<|image|><s>", text)
+    elif family.chat.image:
+        text = re.sub(r"<\|image_[12]\|>", family.chat.image[1], text)
     return reader(tokenizer).encode(text, add_special_tokens=False).ids
 
 
@@ -163,7 +165,7 @@ def test_an_answer_without_reasoning_can_be_asked_for(name):
         encode_chat(tokenizer, asked, generation_prompt=True, effort="high")
 
 
-def test_images_are_one_control_token_each(tmp_path):
+def test_images_are_one_control_token_each():
     tokenizer = small_tokenizer("phi-4-mini")
     asked = [
         Message("user", (Image(), Image(), "the <|image_1|>")),
@@ -174,13 +176,41 @@ def test_images_are_one_control_token_each(tmp_path):
     assert ids.count(200010) == 3
     harmless = [Message("user", (Image(), "the", Image(), " in"))]
     assert ours(tokenizer, harmless, True) == rendered_ids(tokenizer, harmless, True)
-    (tmp_path / "tokenizer.model").write_bytes(sentencepiece_bytes(["the", "in"]))
-    with_images = replace(PHI3, special={**PHI3.special, "<|image|>": 32044})
-    vision = Tokenizer(load_backend(tmp_path, with_images), with_images)
-    assert ours(vision, harmless, True).count(32044) == 2
-    assert ours(vision, harmless, True) == rendered_ids(vision, harmless, True)
+    vision = small_tokenizer("phi-3-vision")
+    ids = ours(vision, harmless, True)
+    assert ids == rendered_ids(vision, harmless, True)
+    user, image, bos = 32010, 32044, 1
+    the, inside = vision.encode("\nthe"), vision.encode("\n in")
+    assert ids == [bos, user, image, bos, *the, image, bos, *inside, 32007, 32001]
+    lacking = replace(PHI3, chat=PHI3_VISION.chat)
     with pytest.raises(PhialError, match="lacks '<|image|>'".replace("|", r"\|")):
-        encode_chat(small_tokenizer("phi-3"), harmless)
+        encode_chat(Tokenizer(small_tokenizer("phi-3").backend, lacking), harmless)
+
+
+def test_marks_in_a_text_say_which_image_stands_where():
+    content, order = numbered_images("<|image_2|>\nthe\n<|image_1|> in\n\n<|image_3|>\n", 3)
+    assert content == (Image(), "the\n", Image(), " in\n\n", Image())
+    assert order == (1, 0, 2)
+    assert numbered_images("no <|image|>", 0) == (("no <|image|>",), ())
+    assert numbered_images("", 0) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("<|image_1|> <|image_2|>", 1),
+        ("<|image_1|>", 2),
+        ("<|image_1|><|image_1|>", 1),
+        ("<|image_1|><|image_1|>", 2),
+        ("<|image_1|><|image_3|>", 2),
+        ("<|image_0|>", 1),
+        ("none", 1),
+        ("<|image_1|>", 0),
+    ],
+)
+def test_marks_without_their_images_are_refused(text, count):
+    with pytest.raises(PhialError, match=f"marks of {count} images"):
+        numbered_images(text, count)
 
 
 REASONED = [Message("user", "a"), Message("assistant", "b", reasoning="c")]
@@ -197,6 +227,7 @@ REASONED = [Message("user", "a"), Message("assistant", "b", reasoning="c")]
         ("phi-4", [("user", "a")], {"generation_prompt": True, "effort": "none"}, "no place for a reasoning effort"),
         ("phi-4", REASONED, {}, "no place for reasoning"),
         ("phi-4", [Message("assistant", "", tool_calls=(CALL,))], {}, "no place for tool calls"),
+        ("phi-3", [Message("user", (Image(),))], {}, "no place for images"),
         ("phi-4", [Message("user", (Image(),))], {}, "no place for images"),
         ("phi-4-mini", [Message("system", (Image(),))], {}, "no place for images of the system"),
         ("phi-4-mini", [Message("user", "a", tool_calls=(CALL,))], {}, "tool calls of 'user'"),

@@ -136,7 +136,8 @@ def test_a_saved_family_is_read_by_transformers(name, tmp_path):
     messages = [{"role": role, "content": content} for role, content in turns]
     text = theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     expected, _ = encode_chat(ours, [Message(*turn) for turn in turns], generation_prompt=True)
-    assert theirs(text, add_special_tokens=False)["input_ids"] == expected
+    before = [ours.bos_id] if name == "phi-3-vision" else []  # which its processor adds
+    assert before + theirs(text, add_special_tokens=False)["input_ids"] == expected
     assert (theirs.bos_token_id, theirs.eos_token_id, theirs.pad_token_id) == (ours.bos_id, ours.eos_id, ours.pad_id)
 
 

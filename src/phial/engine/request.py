@@ -25,7 +25,7 @@ class Sampling:
     temperature: float = 0.0
     top_k: int = 0
     top_p: float = 1.0
-    max_tokens: int = 160
+    max_tokens: int = 200
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -38,8 +38,8 @@ def run_task(
     for start in range(len(done), len(task.items), CHUNK):
         items = task.items[start : start + CHUNK]
         prompts = [encode_chat(engine.tokenizer, [("user", i.prompt)], generation_prompt=True)[0] for i in items]
-        room = engine.max_length - sampling.max_tokens
-        fitting = [index for index, prompt in enumerate(prompts) if len(prompt) <= room]
+        # An answer ends where the context does; only a question that leaves it no room at all is not asked.
+        fitting = [index for index, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
         replies = engine.generate(
             [prompts[index] for index in fitting],
             [replace(sampling, seed=sampling.seed + start + index) for index in fitting],

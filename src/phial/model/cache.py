@@ -19,23 +19,26 @@ class Snapshot:
         tokens: the ids of each sequence.
         long: whether each was rotated with LongRoPE's long factors.
         layers: [rows, 2 (keys, values), kv_heads, length, head_dim] of each layer.
+        images: the images of each sequence, as in the cache.
     """
 
     tokens: tuple[tuple[int, ...], ...]
     long: tuple[bool, ...]
     layers: tuple[Tensor, ...]
+    images: tuple[tuple[tuple[int, Tensor], ...], ...] = ()
 
 
 class KeyValueCache:
     """One row a sequence; slot j of a row holds position j.
 
     The contract: `update` adds positions, `trim` forgets the newest, `fork` copies rows, `snapshot` and `restore` keep
-    and bring back, `bytes` says what it takes. The ids are kept beside the keys, because a sequence that outgrows the
-    original context of a LongRoPE model is computed again from them.
+    and bring back, `bytes` says what it takes. Ids and images are kept beside the keys, because a sequence that
+    outgrows the original context of a LongRoPE model is computed again from them.
 
     Attributes:
         tokens: ids of each row, so far.
         long: whether a row's keys were rotated with the long factors.
+        images: (first position, embeddings [tokens, hidden_size]) of what stands in each row instead of its ids.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class KeyValueCache:
         self.config, self.dtype, self.device = config, dtype, torch.device(device)
         self.tokens: list[list[int]] = [[] for _ in range(rows)]
         self.long = [False] * rows
+        self.images: list[list[tuple[int, Tensor]]] = [[] for _ in range(rows)]
         self._layers: list[Tensor] = []
         self._grow(0)
 
@@ -55,7 +59,8 @@ class KeyValueCache:
     @property
     def bytes(self) -> int:
         """Memory that is held, room to grow included."""
-        return sum(layer.numel() * layer.element_size() for layer in self._layers)
+        held = [*self._layers, *(embeddings for row in self.images for _, embeddings in row)]
+        return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
     def _grow(self, capacity: int) -> None:
         config, rows = self.config, len(self.tokens)
@@ -102,12 +107,16 @@ class KeyValueCache:
     def trim(self, row: int, length: int) -> None:
         """Forget what a row holds from position `length` on."""
         del self.tokens[row][length:]
+        self.images[row] = [
+            (first, embeddings[: length - first]) for first, embeddings in self.images[row] if first < length
+        ]
 
     def fork(self, rows: Sequence[int]) -> KeyValueCache:
         """A new cache whose row i is a copy of row rows[i]; a row may be taken several times."""
         other = KeyValueCache(self.config, 0, self.dtype, self.device)
         other.tokens = [list(self.tokens[row]) for row in rows]
         other.long = [self.long[row] for row in rows]
+        other.images = [list(self.images[row]) for row in rows]
         other._layers = [layer[list(rows)].clone() for layer in self._layers]
         return other
 
@@ -115,10 +124,12 @@ class KeyValueCache:
         """Everything that `restore` needs, without the room to grow."""
         longest = max(self.lengths, default=0)
         layers = tuple(layer[:, :, :, :longest].clone() for layer in self._layers)
-        return Snapshot(tuple(tuple(tokens) for tokens in self.tokens), tuple(self.long), layers)
+        images = tuple(tuple(row) for row in self.images)
+        return Snapshot(tuple(tuple(tokens) for tokens in self.tokens), tuple(self.long), layers, images)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Become what a cache of the same model was when the snapshot was taken."""
         self.tokens = [list(tokens) for tokens in snapshot.tokens]
         self.long = list(snapshot.long)
+        self.images = [list(row) for row in snapshot.images] or [[] for _ in self.tokens]
         self._layers = [layer.clone().to(self.device, self.dtype) for layer in snapshot.layers]

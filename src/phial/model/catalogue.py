@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from phial.model.config import ModelConfig
 from phial.model.presets import PRESETS, Preset
+from phial.model.vision.config import MODULE
 
 GROUP = 128  # weights that share a scale in int4
 _SCALE_BITS = 16
@@ -82,7 +83,7 @@ def weight_bytes(config: ModelConfig, bits: int) -> int:
     total = 0
     for name, shape in config.shapes.items():
         count = math.prod(shape)
-        if len(shape) < 2:
+        if len(shape) < 2 or name.startswith(MODULE):
             total += 16 * count
         elif bits == 4 and name.startswith("layers."):
             total += 4 * count + _SCALE_BITS * -(-count // GROUP)

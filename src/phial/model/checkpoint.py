@@ -15,9 +15,10 @@ from torch.overrides import TorchFunctionMode
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
-from phial.model.files import INDEX, WEIGHTS, open_tensors, read_config, read_tokenizer
+from phial.model.files import INDEX, PREPROCESSOR, WEIGHTS, open_tensors, read_config, read_tokenizer
 from phial.model.huggingface import write_huggingface
 from phial.model.layout import Source, sources
+from phial.model.vision.config import write_preprocessor
 from phial.tokens.tokenizer import Tokenizer
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -53,7 +54,7 @@ def save_checkpoint(
 
 
 def save_weights(folder: Path, model: Decoder, dtype: str = "float32", shard_bytes: int = SHARD_BYTES) -> None:
-    """Write config.json and the weights only; see `save_checkpoint`."""
+    """Write config.json, preprocessor_config.json of a vision model, and the weights; see `save_checkpoint`."""
     facts = write_huggingface(model.config) | {"torch_dtype": dtype}
     shards: list[dict[str, Tensor]] = [{}]
     size = total = 0
@@ -75,6 +76,8 @@ def save_weights(folder: Path, model: Decoder, dtype: str = "float32", shard_byt
         index = {"metadata": {"total_size": total}, "weight_map": places}
         (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
     (folder / "config.json").write_text(json.dumps(facts, indent=2) + "\n")
+    if model.config.vision is not None:
+        (folder / PREPROCESSOR).write_text(json.dumps(write_preprocessor(model.config.vision), indent=2) + "\n")
 
 
 def published_tensors(model: Decoder) -> Iterator[tuple[str, Tensor]]:

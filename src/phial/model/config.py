@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from phial.errors import PhialError
+from phial.model.vision.config import VisionConfig
 
 Layout = Literal["phi", "phi3", "phi3small", "phimoe", "phi3_v", "llama", "qwen2"]
 
@@ -68,29 +69,6 @@ class Experts:
     count: int = 16
     jitter: float = 0.01
     auxiliary_weight: float = 0.001
-
-
-@dataclass(frozen=True)
-class VisionConfig:
-    """The CLIP tower of Phi-3-vision, and how its patches become tokens.
-
-    Attributes:
-        hidden_size: width of the tower.
-        intermediate_size: width of its MLP.
-        num_hidden_layers: blocks of the published tower; the features are those of the last but one.
-        num_attention_heads: heads.
-        image_size: side of one crop in pixels.
-        patch_size: side of one patch.
-        max_crops: crops of one image at most (HD transform).
-    """
-
-    hidden_size: int = 1024
-    intermediate_size: int = 4096
-    num_hidden_layers: int = 24
-    num_attention_heads: int = 16
-    image_size: int = 336
-    patch_size: int = 14
-    max_crops: int = 16
 
 
 @dataclass(frozen=True)
@@ -194,6 +172,11 @@ class ModelConfig:
                 f"{self.num_attention_heads} query heads can't share {self.num_key_value_heads} key-value heads",
                 "choose num_key_value_heads as a divisor of num_attention_heads",
             )
+        if self.vision is not None and self.vision.image_token_id >= self.vocab_size:
+            _refuse(
+                f"image_token_id {self.vision.image_token_id} is outside a vocabulary of {self.vocab_size}",
+                "choose image_token_id among the ids",
+            )
         if self.longrope is not None:
             for name in ("short_factor", "long_factor"):
                 factors = getattr(self.longrope, name)
@@ -229,7 +212,7 @@ class ModelConfig:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every parameter of the decoder, by its name in memory, without the vision tower."""
+        """Shape of every parameter, by its name in memory; the image tower's come last."""
         width, inner, head = self.hidden_size, self.intermediate_size, self.head_dim
         qkv = (self.num_attention_heads + 2 * self.num_key_value_heads) * head
         up = ("gate_up_proj", 2 * inner) if self.gated else ("up_proj", inner)
@@ -264,11 +247,11 @@ class ModelConfig:
             shapes["lm_head.weight"] = (self.vocab_size, width)
         if self.head_bias:
             shapes["lm_head.bias"] = (self.vocab_size,)
-        return shapes
+        return shapes if self.vision is None else shapes | self.vision.shapes(width)
 
     @property
     def parameters(self) -> int:
-        """Exact number of parameters of the decoder (a tied head counts once), without the vision tower."""
+        """Exact number of parameters: a tied head counts once, an image tower counts."""
         return sum(math.prod(shape) for shape in self.shapes.values())
 
     @property

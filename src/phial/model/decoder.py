@@ -19,6 +19,9 @@ from phial.model.moe import MoE
 from phial.model.norm import make_norm
 from phial.model.rope import Rotary, uses_long_factors
 from phial.model.step import Step
+from phial.model.vision.config import MODULE
+from phial.model.vision.crops import Crops
+from phial.model.vision.embedding import ImageEmbedding
 
 PREFILL = 2048  # tokens that are computed at a time when a cached sequence is computed again
 
@@ -67,6 +70,8 @@ class Decoder(nn.Module):
         if not config.tie_word_embeddings:
             self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
         self.rotary = Rotary(config)
+        if config.vision is not None:
+            self.vision_embed_tokens = ImageEmbedding(config.vision, config.hidden_size)
 
     @property
     def head_weight(self) -> Tensor:
@@ -94,6 +99,16 @@ class Decoder(nn.Module):
         """Embeddings [batch, time, hidden_size] of ids, as the first block reads them."""
         x = self.embed_tokens(ids)
         return x if self.config.embedding_multiplier == 1.0 else x * self.config.embedding_multiplier
+
+    def embed_image(self, crops: Crops) -> Tensor:
+        """Embeddings [tokens, hidden_size] of an image, to be given to `extend` at its placeholders.
+
+        Raises:
+            PhialError: the model has no image tower.
+        """
+        if self.config.vision is None:
+            raise PhialError("this model does not read images", where="decoder", do="load a Phi-3-vision model")
+        return self.vision_embed_tokens(crops)
 
     def _run(self, x: Tensor, step: Step) -> Tensor:
         delta = None
@@ -139,7 +154,7 @@ class Decoder(nn.Module):
             Logits [batch, vocab_size] of the token after the last of each row.
 
         Raises:
-            PhialError: a sequence would be longer than the model's context.
+            PhialError: a sequence would be longer than the model's context, or an image lies outside its row.
         """
         batch, time = ids.shape
         rows = list(range(batch)) if rows is None else list(rows)
@@ -161,10 +176,18 @@ class Decoder(nn.Module):
         positions = torch.tensor(starts, device=ids.device).unsqueeze(1) + torch.minimum(offsets, limits.clamp(min=0))
         x = self.embed(ids)
         for row, place, embeddings in images:
-            x[row, place : place + len(embeddings)] = embeddings.to(x.dtype)
+            if not 0 <= place <= place + len(embeddings) <= counts[row]:
+                raise PhialError(
+                    f"an image at {place} to {place + len(embeddings)} of {counts[row]} tokens",
+                    where="decoder",
+                    do="give the part of the image that lies among these tokens",
+                )
+            x[row, place : place + len(embeddings)] = embeddings.to(x)
         hidden = self._cached(x, positions, cache, rows, starts, counts)
         for row, count, line in zip(rows, counts, ids.tolist(), strict=True):
             cache.tokens[row] += line[:count]
+        for row, place, embeddings in images:
+            cache.images[rows[row]].append((starts[row] + place, embeddings))
         last = limits.clamp(min=0).squeeze(1)
         return self.logits(hidden[torch.arange(batch, device=ids.device), last])
 
@@ -189,8 +212,14 @@ class Decoder(nn.Module):
         tokens = torch.tensor([cache.tokens[row]], dtype=torch.int64, device=cache.device)
         for start in range(0, tokens.shape[1], PREFILL):
             part = tokens[:, start : start + PREFILL]
-            positions = torch.arange(start, start + part.shape[1], device=cache.device).unsqueeze(0)
-            self._cached(self.embed(part), positions, cache, [row], [start], [part.shape[1]])
+            stop = start + part.shape[1]
+            x = self.embed(part)
+            for first, embeddings in cache.images[row]:
+                begin, end = max(first, start), min(first + len(embeddings), stop)
+                if begin < end:
+                    x[0, begin - start : end - start] = embeddings[begin - first : end - first].to(x)
+            positions = torch.arange(start, stop, device=cache.device).unsqueeze(0)
+            self._cached(x, positions, cache, [row], [start], [part.shape[1]])
 
     def initialise(self, seed: int) -> None:
         """Draw the weights.
@@ -204,6 +233,8 @@ class Decoder(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for name, parameter in self.named_parameters():
+                if name.startswith(MODULE):
+                    continue
                 if name.endswith(".bias"):
                     parameter.zero_()
                 elif parameter.ndim < 2:
@@ -216,3 +247,5 @@ class Decoder(nn.Module):
                     parameter.normal_(0.0, deviation, generator=generator)
             if self.config.tie_word_embeddings:
                 self.norm.weight.fill_(0.1)
+        if self.config.vision is not None:
+            self.vision_embed_tokens.initialise(generator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -17,30 +18,40 @@ from phial.errors import PhialError
 from phial.model.config import ModelConfig
 from phial.model.huggingface import read_huggingface
 from phial.model.layout import Source, published_shapes, sources
+from phial.model.vision.config import MODULE, read_preprocessor
 from phial.tokens.tokenizer import Tokenizer, load_tokenizer
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-VISION = "model.vision_embed_tokens."
+PREPROCESSOR = "preprocessor_config.json"
+# The decoder's embedding under a second name, and CLIP's range 0, 1, 2, …: some writers store them, they say nothing.
+_VISION_COPIES = (f"model.{MODULE}.wte.", f"model.{MODULE}.img_processor.vision_model.embeddings.position_ids")
 _SAME_MODEL = "use weights and config.json of the same model"
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """Read config.json.
+    """Read config.json; for a vision model also preprocessor_config.json, which says how many crops an image has.
 
     Raises:
-        PhialError: it is missing, no JSON, or describes another architecture.
+        PhialError: a file is missing, no JSON, or describes another architecture.
     """
-    path = folder / "config.json"
+    config = read_huggingface(_object(folder / "config.json"), str(folder / "config.json"))
+    path = folder / PREPROCESSOR
+    if config.vision is None or not path.is_file():
+        return config
+    return replace(config, vision=read_preprocessor(config.vision, _object(path), str(path)))
+
+
+def _object(path: Path) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         advice = "give a checkpoint folder"
-        raise PhialError(f"no readable config.json: {error}", where=str(folder), do=advice) from error
+        raise PhialError(f"no readable {path.name}: {error}", where=str(path.parent), do=advice) from error
     if not isinstance(facts, dict):
-        raise PhialError("config.json is no object", where=str(path), do="give a checkpoint folder")
-    return read_huggingface(facts, str(path))
+        raise PhialError(f"{path.name} is no object", where=str(path), do="give a checkpoint folder")
+    return facts
 
 
 def read_tokenizer(folder: Path, config: ModelConfig) -> Tokenizer:
@@ -166,7 +177,7 @@ def open_tensors(folder: Path, config: ModelConfig, framework: Literal["np", "pt
         PhialError: see `TensorFiles`.
     """
     files = TensorFiles(folder, framework)
-    ignored = [VISION] if config.vision is not None else []
+    ignored = list(_VISION_COPIES) if config.vision is not None else []
     if config.tie_word_embeddings:
         ignored.append("lm_head.weight")  # some writers store the shared matrix twice
     files.check(published_shapes(config), ignored)
@@ -176,6 +187,8 @@ def open_tensors(folder: Path, config: ModelConfig, framework: Literal["np", "pt
 def read_arrays(folder: Path, config: ModelConfig) -> dict[str, np.ndarray]:
     """Every parameter of the decoder as a numpy array, by its name in memory, in the type it is stored in.
 
+    The image tower is left out: what reads arrays reads text.
+
     Raises:
         PhialError: see `TensorFiles`; or a tensor is bfloat16, which numpy has no type for.
     """
@@ -183,7 +196,11 @@ def read_arrays(folder: Path, config: ModelConfig) -> dict[str, np.ndarray]:
         for name, dtype in files.dtypes.items():
             if dtype == "BF16":
                 raise PhialError(f"tensor {name} is bfloat16", where=str(folder), do="load it with torch")
-        return {name: _assemble(files, source, config.shapes[name]) for name, source in sources(config)}
+        return {
+            name: _assemble(files, source, config.shapes[name])
+            for name, source in sources(config)
+            if not name.startswith(MODULE)
+        }
 
 
 def _assemble(files: TensorFiles, source: Source, shape: tuple[int, ...]) -> np.ndarray:

@@ -21,7 +21,7 @@ from phial.model.files import INDEX, WEIGHTS, read_config, weight_files
 
 SMALL_FILES = (
     "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt",
-    "added_tokens.json", "chat_template.jinja",
+    "added_tokens.json", "chat_template.jinja", "preprocessor_config.json",
 )  # fmt: skip
 _NAME = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>\w[\w./-]*))?(:(?P<file>\w[\w./-]*\.gguf))?",

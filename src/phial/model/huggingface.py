@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from phial.errors import PhialError
-from phial.model.config import BlockSparse, Experts, Layout, LongRope, ModelConfig, VisionConfig
+from phial.model.config import BlockSparse, Experts, Layout, LongRope, ModelConfig
+from phial.model.vision.config import read_vision, write_vision
 
 ARCHITECTURES: dict[Layout, str] = {
     "phi": "PhiForCausalLM",
@@ -114,9 +115,7 @@ def _family(layout: Layout, facts: Mapping[str, Any], where: str) -> dict[str, A
             "head_bias": bool(facts.get("lm_head_bias", False)), "experts": experts,
         }  # fmt: skip
     if layout == "phi3_v":
-        image = facts.get("img_processor")
-        crops = image.get("num_crops", 16) if isinstance(image, Mapping) else 16
-        return {"vision": VisionConfig(max_crops=crops)}
+        return {"vision": read_vision(facts, where)}
     if layout == "qwen2":
         return {"attention_bias": True}
     if layout == "llama":
@@ -199,7 +198,7 @@ def write_huggingface(config: ModelConfig) -> dict[str, Any]:
         "eos_token_id": config.eos_token_id,
         "pad_token_id": config.pad_token_id,
         "sliding_window": config.sliding_window,
-        "rope_scaling": _rope_scaling(config.longrope),
+        "rope_scaling": _rope_scaling(config),
         "initializer_range": 0.02,
         "use_cache": True,
         "torch_dtype": "float32",
@@ -225,11 +224,12 @@ def _flags(config: ModelConfig) -> dict[str, Any]:
     return {name: value for name, value in vars(config).items() if name != "shapes"}
 
 
-def _rope_scaling(rope: LongRope | None) -> dict[str, Any] | None:
+def _rope_scaling(config: ModelConfig) -> dict[str, Any] | None:
+    rope = config.longrope
     if rope is None:
         return None
     facts: dict[str, Any] = {
-        "type": "longrope",
+        "type": "su" if config.layout == "phi3_v" else "longrope",  # the vision models' own code knows the old name
         "short_factor": list(rope.short_factor),
         "long_factor": list(rope.long_factor),
     }
@@ -254,9 +254,7 @@ def _family_keys(config: ModelConfig) -> dict[str, Any]:
                 "hidden_act": "silu", "rms_norm_eps": config.rms_norm_eps, "attention_dropout": 0.0, "embd_pdrop": 0.0,
                 "resid_pdrop": 0.0, "partial_rotary_factor": config.partial_rotary_factor,
             }  # fmt: skip
-            if config.vision is not None:
-                facts["img_processor"] = {"name": "clip_vision_model", "num_crops": config.vision.max_crops}
-            return facts
+            return facts if config.vision is None else facts | write_vision(config.vision)
         case "phi3small":
             sparse = config.blocksparse or BlockSparse()
             return {

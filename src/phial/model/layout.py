@@ -44,7 +44,7 @@ _FUSED = frozenset({"phi3", "phi3_v", "phi3small"})  # these publish query, key 
 
 
 def sources(config: ModelConfig) -> Iterator[tuple[str, Source]]:
-    """Every parameter of the decoder with its published tensors, in the order of `config.shapes`."""
+    """Every parameter with its published tensors, in the order of `config.shapes`."""
     for name, shape in config.shapes.items():
         yield name, _source(config, name, shape)
 

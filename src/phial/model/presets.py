@@ -11,7 +11,8 @@ from typing import Final
 
 from phial.errors import PhialError
 from phial.model import longrope_tables as tables
-from phial.model.config import BlockSparse, Experts, LongRope, ModelConfig, VisionConfig
+from phial.model.config import BlockSparse, Experts, LongRope, ModelConfig
+from phial.model.vision.config import VisionConfig
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Preset:
         name: as its makers write it.
         hub: where its weights are.
         config: its dimensions.
-        published: parameters of the released checkpoint.
+        published: parameters of the released checkpoint, an image tower included.
         note: what the configuration here does not hold.
     """
 
@@ -153,6 +154,13 @@ _PHI_3_VISION = replace(
     sliding_window=131072,
     longrope=LongRope(tables.PHI_3_VISION_SHORT, tables.PHI_3_VISION_LONG, 4096),
     vision=VisionConfig(),
+    eos_token_id=2,
+)
+_PHI_3_5_VISION = replace(
+    _PHI_3_VISION,
+    sliding_window=262144,
+    longrope=LongRope(tables.PHI_3_5_VISION_SHORT, tables.PHI_3_5_MINI_LONG, 4096),
+    vision=VisionConfig(max_crops=4),
 )
 _FACTORS = "its LongRoPE factors come with the checkpoint"
 
@@ -180,13 +188,8 @@ PRESETS: Final = tuple(
         ),
         ("Phi-3.5-mini-instruct", _PHI_3_5_MINI, 3_821_079_552, ""),
         ("Phi-3.5-MoE-instruct", _PHI_3_5_MOE, 41_873_153_344, _FACTORS),
-        ("Phi-3-vision-128k-instruct", _PHI_3_VISION, 3_821_079_552, "without the image tower"),
-        (
-            "Phi-3.5-vision-instruct",
-            replace(_PHI_3_5_MINI, layout="phi3_v", sliding_window=131072, vision=VisionConfig(max_crops=4)),
-            3_821_079_552,
-            "without the image tower",
-        ),
+        ("Phi-3-vision-128k-instruct", _PHI_3_VISION, 4_146_621_440, ""),
+        ("Phi-3.5-vision-instruct", _PHI_3_5_VISION, 4_146_621_440, ""),
         ("phi-4", _PHI_4, 14_659_507_200, ""),
         ("Phi-4-reasoning", _PHI_4_REASONING, 14_659_507_200, ""),
         ("Phi-4-reasoning-plus", _PHI_4_REASONING, 14_659_507_200, ""),

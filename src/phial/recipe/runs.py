@@ -22,9 +22,9 @@ def print_runs(workspace: Path) -> None:
     runs = read_runs(workspace)
     if not runs:
         raise PhialError("no finished runs", where=str(workspace), do=f"make one: phial make nano --to {workspace}")
-    table = Table(box=None)
+    table = Table(box=None, pad_edge=False)
     for heading in ("run", "finished", "in range", "control", "report"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=True)
     for run in runs:
         table.add_row(
             run["name"],
@@ -33,7 +33,8 @@ def print_runs(workspace: Path) -> None:
             _score(workspace, run, "evaluate-control"),
             str(artifact_path(workspace / "artifacts", "report", run["artifacts"]["report"]) / "report.html"),
         )
-    Console().print(table)
+    # A path that is broken over lines can't be copied, so a narrow terminal gets long lines.
+    Console(width=max(Console().width, 250)).print(table, crop=False)
 
 
 def _score(workspace: Path, run: dict[str, Any], stage: str) -> str:

@@ -90,6 +90,18 @@ PHI3 = Family(
     strips=frozenset(_PHI3_CHAT) - {EOS},
 )
 
+PHI3_VISION = Family(
+    "phi-3-vision",
+    PHI3.signature | {"<|image|>"},
+    BOS,
+    EOS,
+    EOS,
+    PHI3.stops,
+    formats.PHI3_VISION,
+    {**PHI3.special, "<|image|>": 32044},
+    strips=PHI3.strips,
+)
+
 PHI3_SMALL = Family(
     "phi-3-small",
     frozenset([SYSTEM, USER, ASSISTANT, END]),
@@ -224,6 +236,7 @@ FAMILIES = (
     PHI4,
     LLAMA3,
     QWEN2,
+    PHI3_VISION,
     PHI3,
     PHIAL,
     PHI4_MINI,

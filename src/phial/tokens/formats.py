@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from phial.tokens import templates
 from phial.tokens.chat_format import ChatFormat, Series, Turn
 
@@ -34,8 +36,11 @@ PHI3 = ChatFormat(
     templates.PHI3,
     _marked(("system", "user", "assistant"), "\n"),
     finish="<|endoftext|>",
-    image=("<|image_{}|>", "<|image|>", "\n"),
 )
+
+# The vision models' processor encodes each stretch of text between images by itself, with its own "<s>"; their
+# template does not show it.
+PHI3_VISION = replace(PHI3, name="phi-3-vision", start="<s>", image=("<|image_{}|>", "<|image|>", "<s>\n"))
 
 PHI3_SMALL = ChatFormat(
     "phi-3-small",

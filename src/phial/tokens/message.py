@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,36 @@ class Message:
         """The content as a sequence, without empty text."""
         parts = (self.content,) if isinstance(self.content, str) else self.content
         return tuple(part for part in parts if part != "")
+
+
+_NUMBERED = re.compile(r"<\|image_([0-9]{1,6})\|>\n?", re.ASCII)
+
+
+def numbered_images(text: str, count: int) -> tuple[tuple[str | Image, ...], tuple[int, ...]]:
+    """Content of a message whose writer marks the places of images: `<|image_1|>`, `<|image_2|>`, ...
+
+    For writers who know their images, as on a command line. Where a place belongs to a user's text, give parts
+    instead. A line end behind a mark is part of it, since chat formats write their own.
+
+    Args:
+        text: with the marks.
+        count: images there are.
+
+    Returns:
+        Text and images by turns, and for each place which image stands there, counted from 0.
+
+    Raises:
+        PhialError: a number without its image, an image without its mark, or a mark that comes twice.
+    """
+    cut = _NUMBERED.split(text)
+    numbers = [int(number) for number in cut[1::2]]
+    if sorted(numbers) != list(range(1, count + 1)):
+        found = ", ".join(f"<|image_{number}|>" for number in numbers) or "none"
+        raise PhialError(
+            f"marks of {count} images: {found}", where="prompt", do="mark every image once, counted from 1"
+        )
+    parts = tuple(Image() if index % 2 else part for index, part in enumerate(cut))
+    return tuple(part for part in parts if part != ""), tuple(number - 1 for number in numbers)
 
 
 def read_messages(conversation: Sequence[Any]) -> list[Message]:

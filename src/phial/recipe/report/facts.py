@@ -52,7 +52,7 @@ def gather(
         "recipe": facts,
         "model": _model(inputs),
         "training": {branch: training(inputs, branch) for branch in _branches(inputs)},
-        "wall": round(sum(artifact.manifest.seconds for artifact in inputs.values()), 1),
+        "chain": round(longest_chain(inputs), 1),
         "scores": [entry for split in SPLITS if (entry := _score_entry(inputs, split)) is not None],
         "families": {split: _groups(inputs, split, "by_family") for split in ("in-range", "unseen-family")},
         "steps": {split: _groups(inputs, split, "by_steps") for split in ("in-range", "unseen-range")},
@@ -236,6 +236,15 @@ def _sample(sample: Sample, work: Mapping[str, str]) -> dict[str, Any]:
         "finish": sample.finish,
         "tokens": sample.tokens,
     }
+
+
+def longest_chain(inputs: Mapping[str, Artifact]) -> float:
+    """Seconds of the slowest chain of stages that had to wait for each other: what the run took, had nothing waited."""
+    ends: dict[str, float] = {}
+    for name, artifact in inputs.items():  # every stage after its inputs
+        ready = max((ends[before] for before in artifact.manifest.inputs), default=0.0)
+        ends[name] = ready + artifact.manifest.seconds
+    return max(ends.values(), default=0.0)
 
 
 def stages(inputs: Mapping[str, Artifact]) -> list[dict[str, Any]]:

@@ -151,6 +151,8 @@ def _simple_holds(left: int, operator: str, right: int, value: int) -> bool:
 
 def _evaluate(side: str, unknowns: Mapping[str, int | Fraction]) -> int | Fraction:
     """Evaluates one side of a relation by recursive descent; a tight 3/4 is one number."""
+    if side.isdigit():
+        return int(side)
     tokens = _TOKEN.findall(side)
     tokens.append("")
     place = 0

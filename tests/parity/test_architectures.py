@@ -129,3 +129,39 @@ def test_a_saved_checkpoint_loads_in_transformers(pair, tmp_path):
     ids = draw(50)
     assert (reference(again, ids) - reference(theirs, ids)).abs().max() <= TOLERANCE
     assert torch.equal(load_weights(tmp_path, read_config(tmp_path))(torch.tensor([ids])), ours(torch.tensor([ids])))
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@torch.no_grad()
+def test_their_padded_batches_are_our_ragged_ones(pair, side):
+    theirs, ours, _ = pair
+    if ours.config.longrope is not None:
+        pytest.skip("transformers chooses LongRoPE's factors for a batch as a whole")
+    lengths = [3, 41, 20]
+    rows = [draw(length, seed) for seed, length in enumerate(lengths)]
+    padded = torch.full((3, 41), 2)
+    mask = torch.zeros(3, 41, dtype=torch.int64)
+    ids = torch.zeros(3, 41, dtype=torch.int64)
+    for index, row in enumerate(rows):
+        place = slice(41 - len(row), 41) if side == "left" else slice(0, len(row))
+        padded[index, place] = ids[index, : len(row)] = torch.tensor(row)
+        mask[index, place] = 1
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    found = theirs(padded, attention_mask=mask, position_ids=positions, use_cache=False).logits
+    last = [-1] * 3 if side == "left" else [length - 1 for length in lengths]
+    logits = ours.extend(ids, KeyValueCache(ours.config, 3), counts=lengths)
+    assert (logits - found[range(3), last]).abs().max() <= TOLERANCE
+
+
+@torch.no_grad()
+def test_bfloat16_is_within_the_references_own_noise(pair):
+    theirs, _, folder = pair
+    ids = draw(40)
+    exact = reference(theirs, ids)
+    half = type(theirs).from_pretrained(folder, dtype=torch.bfloat16).eval()
+    ours = load_weights(folder, read_config(folder), "bfloat16")
+    noise = (reference(half, ids).float() - exact).abs()
+    error = (ours(torch.tensor([ids]))[0].float() - exact).abs()
+    # Rounding falls differently in every order of operations, so single logits differ; their spread must not be wider.
+    assert error.mean() <= 1.15 * noise.mean()
+    assert error.max() <= 1.5 * noise.max()
