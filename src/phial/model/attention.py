@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phial.model.config import ModelConfig
+from phial.model.linear import Linear
 from phial.model.native import library_for, require_kernels
 from phial.model.rope import rotate
 from phial.model.step import Step
@@ -50,8 +51,8 @@ class Attention(nn.Module):
             config.head_dim,
         )
         fused = (self.heads + 2 * self.kv_heads) * self.head_dim
-        self.qkv_proj = nn.Linear(config.hidden_size, fused, bias=config.attention_bias)
-        self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=config.output_bias)
+        self.qkv_proj = Linear(config.hidden_size, fused, bias=config.attention_bias)
+        self.o_proj = Linear(self.heads * self.head_dim, config.hidden_size, bias=config.output_bias)
         self.sparse = None if config.is_dense(layer) else config.blocksparse
 
     def forward(self, x: Tensor, step: Step) -> Tensor:

@@ -13,6 +13,7 @@ from phial.model.attention import Attention
 from phial.model.cache import KeyValueCache
 from phial.model.config import ModelConfig
 from phial.model.documents import Documents
+from phial.model.linear import Linear, linear
 from phial.model.mlp import MLP
 from phial.model.moe import MoE
 from phial.model.norm import make_norm
@@ -67,7 +68,7 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_hidden_layers))
         self.norm = make_norm(config)
         if not config.tie_word_embeddings:
-            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
+            self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
         self.rotary = Rotary(config)
         if config.vision is not None:
             self.vision_embed_tokens = ImageEmbedding(config.vision, config.hidden_size)
@@ -118,7 +119,7 @@ class Decoder(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits [..., vocab_size] of final states [..., hidden_size]."""
         config = self.config
-        logits = nn.functional.linear(hidden, self.head_weight, self.lm_head.bias if config.head_bias else None)
+        logits = linear(hidden, self.head_weight, self.lm_head.bias if config.head_bias else None)
         if config.logit_divisor != 1.0:
             logits = logits / config.logit_divisor
         if config.dummy_token_ids:
