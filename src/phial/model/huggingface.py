@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from phial.errors import PhialError
-from phial.model.config import BlockSparse, Experts, Layout, LongRope, ModelConfig
+from phial.model.config import BlockSparse, Experts, Layout, ModelConfig
+from phial.model.rope_scaling import read_rope_scaling, write_rope_scaling
 from phial.model.vision.config import read_vision, write_vision
 
 ARCHITECTURES: dict[Layout, str] = {
@@ -30,7 +31,6 @@ _DIMENSIONS = (
 )  # fmt: skip
 _EPSILON = {"phi": "layer_norm_eps", "phi3small": "layer_norm_epsilon", "starcoder2": "norm_epsilon"}
 _ACTIVATIONS = {"phi": ("gelu_new",), "phi3small": ("gegelu",), "starcoder2": ("gelu", "gelu_pytorch_tanh")}
-_LONGROPE_NAMES = ("longrope", "su", "yarn")  # what Phi checkpoints have called it
 _PHI_3_SMALL_DUMMIES = (100256, 100258, 100259, 100260, 100264, 100265, *range(100267, 100352))
 
 
@@ -66,7 +66,6 @@ def read_huggingface(facts: Mapping[str, Any], where: str) -> ModelConfig:
         values["rope_theta"] = _number(facts, rope, "rope_embedding_base", 1_000_000.0, where)
     partial = {"phi": 0.5}.get(layout, 1.0)
     values["partial_rotary_factor"] = _number(facts, rope, "partial_rotary_factor", partial, where)
-    values["longrope"] = _longrope(facts, rope, where)
     values["rms_norm_eps"] = _number(facts, {}, _EPSILON.get(layout, "rms_norm_eps"), 1e-5, where)
     values["tie_word_embeddings"] = bool(facts.get("tie_word_embeddings", layout in ("phi3small", "starcoder2")))
     for name, default in (("bos_token_id", 0), ("eos_token_id", 1), ("pad_token_id", None)):
@@ -82,6 +81,9 @@ def read_huggingface(facts: Mapping[str, Any], where: str) -> ModelConfig:
     if facts.get("head_dim"):
         size = _whole(facts, "head_dim", where)
         values["head_size"] = None if size * values["num_attention_heads"] == values["hidden_size"] else size
+    head = values.get("head_size") or values["hidden_size"] // values["num_attention_heads"]
+    frequencies = int(head * values["partial_rotary_factor"]) // 2
+    values["longrope"] = read_rope_scaling(facts, rope, values["rope_theta"], frequencies, where)
     return ModelConfig(**values | _family(layout, facts, where))
 
 
@@ -156,27 +158,6 @@ def _phi3small(facts: Mapping[str, Any], where: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _longrope(facts: Mapping[str, Any], rope: Mapping[str, Any], where: str) -> LongRope | None:
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind in ("default", None):
-        return None
-    if kind not in _LONGROPE_NAMES or "long_factor" not in rope:
-        raise PhialError(f"rope type {kind!r} is not supported", where=where, do="give a model without it")
-    original = rope.get("original_max_position_embeddings") or facts.get("original_max_position_embeddings")
-    if not isinstance(original, int) or original <= 1:
-        raise PhialError("original_max_position_embeddings is missing", where=where, do="give it beside the factors")
-    factors = []
-    for name in ("short_factor", "long_factor"):
-        found = rope.get(name)
-        if not isinstance(found, list) or not all(isinstance(f, (int, float)) for f in found):
-            raise PhialError(f"{name} is no list of numbers", where=where, do="give one factor a frequency")
-        factors.append(tuple(float(f) for f in found))
-    scales = [rope.get(name) for name in ("short_mscale", "long_mscale")]
-    if rope.get("attention_factor") is not None:
-        scales = [rope["attention_factor"]] * 2
-    return LongRope(factors[0], factors[1], original, *(None if s is None else float(s) for s in scales))
-
-
 def _whole(facts: Mapping[str, Any], name: str, where: str) -> int:
     value = facts.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 31:
@@ -207,7 +188,7 @@ def write_huggingface(config: ModelConfig) -> dict[str, Any]:
         "eos_token_id": config.eos_token_id,
         "pad_token_id": config.pad_token_id,
         "sliding_window": config.sliding_window,
-        "rope_scaling": _rope_scaling(config),
+        "rope_scaling": write_rope_scaling(config),
         "initializer_range": 0.02,
         "use_cache": True,
         "torch_dtype": "float32",
@@ -231,24 +212,6 @@ def write_huggingface(config: ModelConfig) -> dict[str, Any]:
 
 def _flags(config: ModelConfig) -> dict[str, Any]:
     return {name: value for name, value in vars(config).items() if name != "shapes"}
-
-
-def _rope_scaling(config: ModelConfig) -> dict[str, Any] | None:
-    rope = config.longrope
-    if rope is None:
-        return None
-    facts: dict[str, Any] = {
-        "type": "su" if config.layout == "phi3_v" else "longrope",  # the vision models' own code knows the old name
-        "short_factor": list(rope.short_factor),
-        "long_factor": list(rope.long_factor),
-    }
-    if rope.short_scale is not None and rope.long_scale is not None:
-        facts |= {
-            "short_mscale": rope.short_scale,
-            "long_mscale": rope.long_scale,
-            "original_max_position_embeddings": rope.original_max_position_embeddings,
-        }
-    return facts
 
 
 def _family_keys(config: ModelConfig) -> dict[str, Any]:
