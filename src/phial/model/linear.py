@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _BLOCK = 256  # rows of the weight that are widened at a time: they stay in the cache
-_FEW = 4  # torch multiplies fewer vectors than this well by itself
+_FEW = 12  # torch multiplies fewer vectors than this well by itself
 
 
 @cache
@@ -20,7 +20,7 @@ def _multiplies_bfloat16() -> bool:
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias.
 
-    Without instructions for bfloat16 torch takes 1.9 times as long for 16 vectors as it takes to widen the weight to
+    Without instructions for bfloat16 torch takes twice as long for 16 vectors as it takes to widen the weight to
     float32 block by block, and 3 times as long for 64. Sums are then rounded once, at the end.
 
     Args:
@@ -36,13 +36,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return F.linear(x, weight, bias)
     if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
         return F.linear(x, weight, bias)
-    wide = x.reshape(-1, x.shape[-1]).float()
-    out = x.new_empty(len(wide), len(weight))
+    # a tall weight times a narrow, contiguous right side takes half the time of the product the other way round
+    wide = x.reshape(-1, x.shape[-1]).float().T.contiguous()
+    out = x.new_empty(wide.shape[1], len(weight))
     for start in range(0, len(weight), _BLOCK):
         part = slice(start, start + _BLOCK)
         block = weight[part].float()
-        product = wide @ block.T if bias is None else torch.addmm(bias[part].float(), wide, block.T)
-        out[:, part] = product
+        product = block @ wide if bias is None else torch.addmm(bias[part].float().unsqueeze(1), block, wide)
+        out[:, part] = product.T
     return out.view(*x.shape[:-1], len(weight))
 
 
