@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from random_model import random_model
 
 from phial.model.cache import KeyValueCache
 from phial.model.checkpoint import load_weights, published_tensors, save_weights
 from phial.model.config import BlockSparse, ModelConfig
-from phial.model.decoder import Decoder
 from phial.model.files import read_config
 
 CONFIG = ModelConfig(
@@ -23,13 +23,7 @@ CONFIG = ModelConfig(
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    model = Decoder(CONFIG).eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn_like(parameter)
-            parameter.copy_(1 + 0.2 * noise if "norm" in name and name.endswith("weight") else 0.3 * noise)
-    return model
+    return random_model(CONFIG)
 
 
 def layer_norm(x, weight, bias):
