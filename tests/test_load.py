@@ -177,11 +177,37 @@ def test_wrong_tensors_are_named(saved, tmp_path):
     for change, what in (
         ({"num_hidden_layers": 1}, "unexpected tensor model.layers.1"),
         ({"num_hidden_layers": 3}, "tensor model.layers.2.input_layernorm.weight is missing"),
-        ({"intermediate_size": 1 << 30}, "mlp.gate_proj.weight has shape"),
+        ({"intermediate_size": 1 << 19}, "mlp.gate_proj.weight has shape"),
     ):
         (tmp_path / "x" / "config.json").write_text(json.dumps(config | change))
         with pytest.raises(PhialError, match=what):
             phial.load(tmp_path / "x")
+
+
+_LLAMA3 = {
+    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers = 1,000,000,000"),
+        ({"vocab_size": 1 << 30}, "vocab_size = "),
+        ({"hidden_size": 1 << 30, "num_attention_heads": 2, "rope_scaling": _LLAMA3}, "hidden_size = "),
+        ({"head_dim": 1 << 30, "rope_scaling": _LLAMA3}, "head_size = "),
+        ({"partial_rotary_factor": 1e11, "rope_scaling": _LLAMA3}, "dimensions of a head are rotated"),
+        ({"intermediate_size": 1 << 30}, "intermediate_size = "),
+        ({"num_attention_heads": 1 << 30, "num_key_value_heads": 1 << 30}, "num_attention_heads = "),
+        ({"model_type": "phimoe", "num_local_experts": 1 << 30}, "1,073,741,824 experts"),
+    ],
+)
+def test_nothing_is_sized_by_an_absurd_number(saved, tmp_path, change, what):
+    config = json.loads((saved[0] / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(PhialError, match=what):
+        read_config(tmp_path)
 
 
 def test_a_weight_file_that_is_a_folder_is_refused(saved, tmp_path):

@@ -154,7 +154,7 @@ def test_wrong_tensors_are_named_before_anything_is_allocated(name, tensors, wha
         ("llama", {"llama.attention.head_count_kv": 3}, "can't share 3"),
         ("llama", {"llama.attention.key_length": 2_000_000_000}, "key_length is 2000000000"),
         ("llama", {"llama.attention.value_length": 8}, "not as wide"),
-        ("llama", {"llama.feed_forward_length": 2_000_000_000}, "has shape"),
+        ("llama", {"llama.feed_forward_length": 2_000_000_000}, "intermediate_size = 2,000,000,000"),
         ("llama", {"llama.rope.dimension_count": 8}, "partly rotated"),
         ("llama", {"llama.rope.freq_base": float("nan")}, "freq_base is nan"),
         ("llama", {"llama.rope.scaling.type": "yarn"}, "scaling 'yarn'"),

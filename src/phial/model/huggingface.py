@@ -8,6 +8,7 @@ transformers reads both. `auto_map`, the pointer to code that a checkpoint would
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from phial.errors import PhialError
@@ -81,10 +82,10 @@ def read_huggingface(facts: Mapping[str, Any], where: str) -> ModelConfig:
     if facts.get("head_dim"):
         size = _whole(facts, "head_dim", where)
         values["head_size"] = None if size * values["num_attention_heads"] == values["hidden_size"] else size
-    head = values.get("head_size") or values["hidden_size"] // values["num_attention_heads"]
-    frequencies = int(head * values["partial_rotary_factor"]) // 2
-    values["longrope"] = read_rope_scaling(facts, rope, values["rope_theta"], frequencies, where)
-    return ModelConfig(**values | _family(layout, facts, where))
+    config = ModelConfig(**values | _family(layout, facts, where))
+    # only now: factors are made one a frequency, and how many those are has been checked
+    scaling = read_rope_scaling(facts, rope, config.rope_theta, config.rotary_dim // 2, where)
+    return config if scaling is None else replace(config, longrope=scaling)
 
 
 def _family(layout: Layout, facts: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -142,13 +143,15 @@ def _phi3small(facts: Mapping[str, Any], where: str) -> dict[str, Any]:
     width = _number(facts, {}, "mup_width_multiplier", 8.0, where)
     head = _whole(facts, "hidden_size", where) // _whole(facts, "num_attention_heads", where)
     dummies = facts.get("dummy_token_indices", _PHI_3_SMALL_DUMMIES if facts.get("vocab_size") == 100352 else ())
+    if not isinstance(dummies, (list, tuple)) or not all(type(index) is int for index in dummies):
+        raise PhialError("dummy_token_indices is no list of ids", where=where, do="give a list of whole numbers")
     return {
         "norm": "layer", "activation": "gegelu", "attention_bias": True, "output_bias": True, "mlp_bias": True,
         "gegelu_limit": _number(facts, {}, "gegelu_limit", 20.0, where),
         "embedding_multiplier": _number(facts, {}, "mup_embedding_multiplier", 10.0, where) if scaled else 1.0,
         "attention_scale": _number(facts, {}, "mup_attn_multiplier", 1.0, where) / head if scaled else None,
         "logit_divisor": width if scaled else 1.0,
-        "dummy_token_ids": tuple(int(index) for index in dummies),
+        "dummy_token_ids": tuple(dummies),
         "blocksparse": BlockSparse(
             _whole(facts, "blocksparse_block_size", where),
             _whole(facts, "blocksparse_num_local_blocks", where),
