@@ -39,9 +39,7 @@ class Block(nn.Module):
         else:
             self.moe = MoE(config)
 
-    def forward(
-        self, x: Tensor, delta: Tensor | None, step: Step, only: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, delta: Tensor | None, step: Step, only: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The residual stream and what is still to be added to it: the next norm does that while it reads both.
 
         Args:
