@@ -4,8 +4,8 @@
 
 Each measurement is a process of its own: queries, keys and values of one layer with 8 query and 2 key-value heads of
 width 128, the highest resident memory during attention less that before it; what is left is the output and whatever
-masks and scores are held. Beside it a full mask with full scores over the same tokens, as far as it fits, and its
-formula beyond. The exponent is the slope of log memory over log length from 8k to 32k. The last line is JSON.
+masks and scores are held. Beside it what the scores of all pairs of tokens would take. The exponent is the slope of log
+memory over log length from 8k to 32k. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 LENGTHS = (2048, 4096, 8192, 16384, 32768)
 HEADS, KV_HEADS, HEAD_DIM = 8, 2, 128
-KINDS = ("window 2,047", "block-sparse", "dense, causal")
+KINDS = ("window 2,047", "block-sparse")
 
 
 def peak_bytes(kind: str, length: int) -> int:
@@ -33,7 +33,7 @@ def peak_bytes(kind: str, length: int) -> int:
     query = torch.randn(1, HEADS, length, HEAD_DIM)
     key, value = torch.randn(2, 1, KV_HEADS, length, HEAD_DIM).unbind(0)
     positions = torch.arange(length).unsqueeze(0)
-    flags = {"window 2,047": {"window": 2047}, "block-sparse": {"sparse": BlockSparse()}, "dense, causal": {}}[kind]
+    flags = {"window 2,047": {"window": 2047}, "block-sparse": {"sparse": BlockSparse()}}[kind]
     short = [part[:, :, :64] for part in (query, key, value)]
     attend(*short, positions[:, :64], HEAD_DIM**-0.5)  # whatever torch loads on first use
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
@@ -65,7 +65,7 @@ def plot(path: Path, sizes: dict[str, dict[int, int]]) -> None:
         for index, (kind, found) in enumerate(sizes.items())
     ]
     chart = str(line_chart(lines, "tokens", "MB over queries, keys and values"))
-    colours = ("#0b6e4f", "#b5541c", "#5b6770")
+    colours = ("#0b6e4f", "#b5541c")
     style = "text{font:12px sans-serif;fill:#333}.grid{stroke:#ddd}.line{fill:none;stroke-width:2}"
     names = ""
     for index, (kind, colour) in enumerate(zip(sizes, colours, strict=True)):

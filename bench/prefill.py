@@ -48,12 +48,18 @@ def shared_models(config: ModelConfig) -> tuple[Decoder, nn.Module]:
 
 
 def multiplications(config: ModelConfig, tokens: int) -> int:
-    """Multiply-adds of the matrices for every token, of the attention, and of the head for the last."""
-    blocks = sum(
-        rows[0] * rows[1] for name, rows in config.shapes.items() if name.startswith("layers.") and len(rows) == 2
-    )
-    attention = config.num_hidden_layers * config.num_attention_heads * config.head_dim * tokens * (tokens + 1)
-    return blocks * tokens + attention + config.vocab_size * config.hidden_size
+    """Multiply-adds that the last position's logits need.
+
+    Of the last block that is keys and values for every token, all else for one; of the head one row.
+    """
+    shapes = {name: rows for name, rows in config.shapes.items() if len(rows) == 2}
+    last = f"layers.{config.num_hidden_layers - 1}."
+    blocks = sum(a * b for name, (a, b) in shapes.items() if name.startswith("layers.") and not name.startswith(last))
+    keys = 2 * config.num_key_value_heads * config.head_dim * config.hidden_size
+    once = sum(a * b for name, (a, b) in shapes.items() if name.startswith(last)) - keys
+    pairs = (config.num_hidden_layers - 1) * tokens * (tokens + 1) // 2 + tokens
+    attention = 2 * config.num_attention_heads * config.head_dim * pairs
+    return (blocks + keys) * tokens + once + attention + config.vocab_size * config.hidden_size
 
 
 def matmul_rate(rounds: int) -> float:

@@ -4,6 +4,19 @@ Importing this package is cheap by design (no torch, no numpy): the command line
 room imports what it needs where it needs it.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from phial.loaded import load
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load":
+        from phial.loaded import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -102,6 +102,27 @@ def models(
     print_models(json_output)
 
 
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="organisation/model, with @revision and :file.gguf where wanted.")],
+    offline: Annotated[bool, typer.Option("--offline", help="Only look in the cache.")] = False,
+) -> None:
+    """Bring a model of the Hub to this machine and print where it lies; run it again to go on where it broke off.
+
+    Example: phial download microsoft/Phi-4-mini-instruct
+    """
+    from phial.model.hub import download as bring
+    from phial.model.hub import parse_name
+
+    wanted = parse_name(name)
+    if wanted is None:
+        raise PhialError(
+            f"{name!r} is no name on the Hub", do="write organisation/model, or organisation/model@revision"
+        )
+    found = bring(wanted, offline)
+    typer.echo(f"{found.path}\ncommit {found.commit}")
+
+
 ModelArgument = Annotated[
     str | None, typer.Argument(help="A run's name or a checkpoint folder; without it, the embedded model.")
 ]

@@ -21,7 +21,7 @@ def test_import_is_light():
 def test_version_and_help_name_every_verb():
     assert phial("--version").stdout.startswith("phial 0.")
     shown = phial("--help").stdout
-    assert all(verb in shown for verb in ("make", "runs", "trace", "ask", "chat"))
+    assert all(verb in shown for verb in ("make", "runs", "trace", "models", "download", "ask", "chat"))
     assert "Example: phial make nano" in phial("make", "--help").stdout
 
 
@@ -34,6 +34,8 @@ def test_version_and_help_name_every_verb():
         (("make", "nano", "--set", "pretrain"), "not of the form"),
         (("ask", "no-such-run", "1 + 1?"), "no run or checkpoint folder"),
         (("runs", "--to", "nowhere"), "no finished runs"),
+        (("download", "phi-4"), "is no name on the Hub"),
+        (("download", "nobody/nothing", "--offline"), "nobody/nothing"),
     ],
 )
 def test_bad_input_is_one_clear_message(words, said, tmp_path):

@@ -1,11 +1,9 @@
-"""A small Phi-3-vision with random weights, and random pictures."""
+"""A small Phi-3-vision, and random pictures."""
 
 import numpy as np
-import torch
 from PIL import Image
 
 from phial.model.config import LongRope, ModelConfig
-from phial.model.decoder import Decoder
 from phial.model.vision.config import VisionConfig
 
 IMAGE = 50
@@ -20,17 +18,6 @@ CONFIG = ModelConfig(
     bos_token_id=1, eos_token_id=2, pad_token_id=2,
 )  # fmt: skip
 TOWER = "model.vision_embed_tokens.img_processor.vision_model."
-
-
-def random_model():
-    """A decoder whose every weight matters."""
-    torch.manual_seed(0)
-    model = Decoder(CONFIG).eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn_like(parameter)
-            parameter.copy_(1 + 0.2 * noise if "norm" in name and name.endswith("weight") else 0.3 * noise)
-    return model
 
 
 def picture(width, height, seed):

@@ -6,10 +6,10 @@ import pytest
 
 from phial.errors import PhialError
 from phial.model.catalogue import entry, print_models, weight_bytes
-from phial.model.presets import PRESETS, preset
+from phial.model.presets import PRESETS, VARIANTS, preset
 
 
-@pytest.mark.parametrize("known", PRESETS, ids=lambda known: known.name)
+@pytest.mark.parametrize("known", (*PRESETS, *VARIANTS), ids=lambda known: known.name)
 def test_totals_are_the_published_ones(known) -> None:
     assert known.config.parameters == known.published
     assert entry(known).bfloat16 == 2 * known.published
@@ -38,7 +38,7 @@ def test_the_table_and_the_json_show_every_model(capsys: pytest.CaptureFixture[s
     lines = json.loads(capsys.readouterr().out)
     print_models(as_json=False)
     table = capsys.readouterr().out
-    assert [line["name"] for line in lines] == [known.name for known in PRESETS]
+    assert [line["name"] for line in lines] == [known.name for known in (*PRESETS, *VARIANTS)]
     for line in lines:
         assert line["name"] in table
         assert f"{line['parameters']:,}" in table

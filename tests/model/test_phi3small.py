@@ -1,15 +1,17 @@
 """Phi-3-small against a straight-line float64 computation of its published description, one number at a time."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
+from random_model import random_model
 
+from phial.errors import PhialError
 from phial.model.cache import KeyValueCache
 from phial.model.checkpoint import load_weights, published_tensors, save_weights
 from phial.model.config import BlockSparse, ModelConfig
-from phial.model.decoder import Decoder
 from phial.model.files import read_config
 
 CONFIG = ModelConfig(
@@ -23,13 +25,7 @@ CONFIG = ModelConfig(
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    model = Decoder(CONFIG).eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn_like(parameter)
-            parameter.copy_(1 + 0.2 * noise if "norm" in name and name.endswith("weight") else 0.3 * noise)
-    return model
+    return random_model(CONFIG)
 
 
 def layer_norm(x, weight, bias):
@@ -119,3 +115,12 @@ def test_the_published_layout_survives_a_round_trip(model, tmp_path):
     again = load_weights(tmp_path, config)
     ids = torch.arange(40).unsqueeze(0)
     assert torch.equal(again(ids), model(ids))
+
+
+@pytest.mark.parametrize(("dummies", "what"), [(["x"], "no list of ids"), (7, "no list of ids"), ([61], "outside")])
+def test_dummy_ids_that_are_none_are_refused(model, tmp_path, dummies, what):
+    save_weights(tmp_path, model)
+    facts = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(facts | {"dummy_token_indices": dummies}))
+    with pytest.raises(PhialError, match=what):
+        read_config(tmp_path)

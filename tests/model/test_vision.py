@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from random_model import random_model
 from safetensors.torch import load_file
-from small_vision import CONFIG, IMAGE, TOWER, VISION, picture, random_model
+from small_vision import CONFIG, IMAGE, TOWER, VISION, picture
 
 from phial.errors import PhialError
 from phial.model.cache import KeyValueCache
@@ -19,7 +20,7 @@ from phial.model.vision.prompt import ImagePrompt, place_images
 
 @pytest.fixture(scope="module")
 def model():
-    return random_model()
+    return random_model(CONFIG)
 
 
 @pytest.fixture(scope="module")

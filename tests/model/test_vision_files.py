@@ -4,8 +4,9 @@ import json
 
 import pytest
 import torch
+from random_model import random_model
 from safetensors.torch import load_file, save_file
-from small_vision import CONFIG, TOWER, random_model
+from small_vision import CONFIG, TOWER
 
 from phial.errors import PhialError
 from phial.model.checkpoint import load_weights, save_weights
@@ -16,7 +17,7 @@ from phial.model.presets import preset
 
 @pytest.fixture(scope="module")
 def model():
-    return random_model()
+    return random_model(CONFIG)
 
 
 @pytest.fixture(scope="module")

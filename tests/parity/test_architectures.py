@@ -47,6 +47,23 @@ CASES = {
         | rope(short_mscale=1.24, long_mscale=1.31, **LONG),
     ),
     "llama": ("Llama", {"num_key_value_heads": 2}),
+    "llama-3": (
+        "Llama",
+        {"num_key_value_heads": 2}
+        | rope(
+            theta=5e5,
+            rope_type="llama3",
+            factor=8.0,
+            low_freq_factor=1.0,
+            high_freq_factor=4.0,
+            original_max_position_embeddings=32,
+        ),
+    ),
+    "phi-3-as-described": (
+        "Starcoder2",
+        {"num_key_value_heads": 2, "hidden_act": "gelu", "use_bias": False, "tie_word_embeddings": False},
+    ),
+    "starcoder2": ("Starcoder2", {"num_key_value_heads": 2}),
     "qwen2": ("Qwen2", {"num_key_value_heads": 2, "tie_word_embeddings": True}),
 }
 LENGTHS = (1, 7, 19, 20, 47, 48, 49, 90)

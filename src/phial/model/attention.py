@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phial.model.config import ModelConfig
+from phial.model.linear import Linear, linear
 from phial.model.native import library_for, require_kernels
 from phial.model.rope import rotate
 from phial.model.step import Step
@@ -50,20 +51,23 @@ class Attention(nn.Module):
             config.head_dim,
         )
         fused = (self.heads + 2 * self.kv_heads) * self.head_dim
-        self.qkv_proj = nn.Linear(config.hidden_size, fused, bias=config.attention_bias)
-        self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=config.output_bias)
+        self.qkv_proj = Linear(config.hidden_size, fused, bias=config.attention_bias)
+        self.o_proj = Linear(self.heads * self.head_dim, config.hidden_size, bias=config.output_bias)
         self.sparse = None if config.is_dense(layer) else config.blocksparse
 
-    def forward(self, x: Tensor, step: Step) -> Tensor:
+    def forward(self, x: Tensor, step: Step, only: Tensor | None = None) -> Tensor:
         """Attend.
 
         Args:
             x: [batch, time, hidden_size].
             step: positions, documents or cache of the batch.
+            only: int64 [batch], with a cache: the one token of each row whose output is wanted; None for all.
 
         Returns:
-            [batch, time, hidden_size].
+            [batch, time, hidden_size]; time is 1 with `only`.
         """
+        if only is not None:
+            return self._attend_one(x, step, only)
         qkv = self.qkv_proj(x)
         if step.cache is None and self._compiled(x.shape[1]) and library_for(qkv, step.cos, step.sin):
             bounds = step.documents.bounds
@@ -87,6 +91,24 @@ class Attention(nn.Module):
                 key, value = (part.repeat_interleave(group, dim=1) for part in (key, value))
             attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=self.config.scale)
         return self.o_proj(attended.transpose(1, 2).reshape(batch, time, -1))
+
+    def _attend_one(self, x: Tensor, step: Step, only: Tensor) -> Tensor:
+        """Keys and values of every token, but one query a row."""
+        assert step.cache is not None
+        batch, time, _ = x.shape
+        weight, bias = self.qkv_proj.weight, self.qkv_proj.bias
+        queries = self.heads * self.head_dim
+        row = torch.arange(batch, device=x.device)
+        query = linear(x[row, only], weight[:queries], None if bias is None else bias[:queries])
+        fresh = linear(x, weight[queries:], None if bias is None else bias[queries:])
+        query = query.view(batch, 1, self.heads, self.head_dim)
+        query = rotate(query, step.cos[row, only].unsqueeze(1), step.sin[row, only].unsqueeze(1)).transpose(1, 2)
+        key, value = fresh.view(batch, time, -1, self.head_dim).split([self.kv_heads, self.kv_heads], dim=2)
+        key = rotate(key, step.cos, step.sin)
+        key, value = step.cache.update(self.layer, key, value, step.rows, step.starts, step.counts)
+        place, window = step.positions[row, only].unsqueeze(1), self.config.sliding_window
+        attended = attend(query, key, value, place, self.config.scale, window, self.sparse)
+        return self.o_proj(attended.transpose(1, 2).reshape(batch, 1, -1))
 
     def _compiled(self, time: int) -> bool:
         """Whether the kernel computes this layer: full rotation, the usual scale, nothing hidden but by documents."""

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from phial.model.config import ModelConfig
-from phial.model.presets import PRESETS, Preset
+from phial.model.presets import PRESETS, VARIANTS, Preset
 from phial.model.vision.config import MODULE
 
 GROUP = 128  # weights that share a scale in int4
@@ -93,12 +93,12 @@ def weight_bytes(config: ModelConfig, bits: int) -> int:
 
 
 def print_models(as_json: bool) -> None:
-    """Print every released model.
+    """Print every released model, and the variants.
 
     Args:
         as_json: one JSON array instead of the table.
     """
-    entries = [entry(preset) for preset in PRESETS]
+    entries = [entry(preset) for preset in (*PRESETS, *VARIANTS)]
     if as_json:
         print(json.dumps([asdict(line) for line in entries], indent=1))
         return

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
-from phial.model.files import INDEX, PREPROCESSOR, WEIGHTS, TensorFiles, open_tensors, read_config, read_tokenizer
+from phial.model.files import INDEX, PREPROCESSOR, WEIGHTS, open_tensors, read_config, read_tokenizer
 from phial.model.huggingface import write_huggingface
 from phial.model.layout import Source, sources
 from phial.model.vision.config import write_preprocessor
@@ -121,33 +123,101 @@ def load_checkpoint(
 
 def load_weights(folder: Path, config: ModelConfig, dtype: str = "float32", device: str = "cpu") -> Decoder:
     """Load the weights only; see `load_checkpoint`."""
+    target = _device(dtype, device)
+    with open_tensors(folder, config, "pt") as files:
+        return fill(config, files, dtype, target)
+
+
+def load_gguf(path: Path, dtype: str = "float32", device: str = "cpu") -> tuple[Decoder, Mapping[str, Any]]:
+    """Load the weights of a GGUF file, dequantized; a tensor stored in `dtype` stays in the file's memory map.
+
+    Returns:
+        The model, and the file's metadata.
+
+    Raises:
+        PhialError: a missing or damaged file, a model that is not of the family, or a tensor that is missing, extra or
+            of the wrong shape.
+    """
+    from phial.model.gguf_files import GGUFFile
+
+    target = _device(dtype, device)
+    with GGUFFile(path) as file:
+        file.check()
+        return fill(file.config, file, dtype, target, file.sources()), file.header.metadata
+
+
+def _device(dtype: str, device: str) -> torch.device:
     if dtype not in DTYPES:
         raise PhialError(f"dtype {dtype!r}", where="load", do=f"choose from {', '.join(DTYPES)}")
-    with open_tensors(folder, config, "pt") as files:
-        return fill(config, files, DTYPES[dtype], torch.device(device))
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise PhialError(f"device {device!r}", where="load", do='give "cpu" or "cuda"') from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise PhialError(f"device {device!r}, but torch finds no CUDA device", where="load", do='give "cpu"')
+    return found
 
 
-def fill(config: ModelConfig, files: TensorFiles, dtype: torch.dtype, device: torch.device) -> Decoder:
-    """A decoder whose parameters are read one after another, so that no second copy of the weights ever exists."""
-    with torch.device("meta"):
+class Weights(Protocol):
+    """Where `fill` reads tensors: safetensors files, or a GGUF file."""
+
+    def mapped(self, name: str, dtype: str) -> Tensor | None:
+        """One tensor in the file's memory map, None where it is stored in another type."""
+
+    def copy(self, name: str, out: Tensor) -> None:
+        """Read one tensor into a part of a parameter."""
+
+
+def fill(
+    config: ModelConfig,
+    files: Weights,
+    dtype: str,
+    device: torch.device,
+    plan: Iterable[tuple[str, Source]] | None = None,
+) -> Decoder:
+    """A decoder whose parameters are read one after another, so that no second copy of the weights ever exists.
+
+    Args:
+        config: the model.
+        files: its tensors.
+        dtype: of the parameters.
+        device: where they go.
+        plan: every parameter with the tensors it is made of; by default those of the layout's safetensors.
+    """
+    with torch.device("meta"), _Undrawn():
         model = Decoder(config)
     modules = dict(model.named_modules())
-    for name, source in sources(config):
-        tensor = _assemble(files, source, config.shapes[name], dtype, device)
+    for name, source in sources(config) if plan is None else plan:
+        tensor = _assemble(files, source, dtype, device).view(config.shapes[name])
         module, _, attribute = name.rpartition(".")
         setattr(modules[module], attribute, nn.Parameter(tensor, requires_grad=False))
     return model.eval()
 
 
-def _assemble(
-    files: TensorFiles, source: Source, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    if len(source.names) == 1 and source.order is None:
-        return files.get(source.names[0]).to(device=device, dtype=dtype).view(shape)
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights undrawn that are replaced at once.
+
+    On the meta device torch imports its compiler to draw them: 1.3 s, more than a folder of a gigabyte takes.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
+
+
+def _assemble(files: Weights, source: Source, dtype: str, device: torch.device) -> Tensor:
+    if len(source.names) == 1 and source.order is None and device.type == "cpu":
+        mapped = files.mapped(source.names[0], dtype)
+        if mapped is not None:
+            return mapped
     rows = sum(part[0] for part in source.shapes)
-    out = torch.empty((rows, *source.shapes[0][1:]), dtype=dtype, device=device)
+    out = torch.empty((rows, *source.shapes[0][1:]), dtype=DTYPES[dtype], device=device)
     start = 0
     for name, part in zip(source.names, source.shapes, strict=True):
-        out[start : start + part[0]] = files.get(name)
+        files.copy(name, out[start : start + part[0]])
         start += part[0]
-    return (out if source.order is None else out[torch.from_numpy(source.order).to(device)]).view(shape)
+    return out if source.order is None else out[torch.from_numpy(source.order).to(device)]

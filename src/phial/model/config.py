@@ -10,7 +10,15 @@ from typing import Literal
 from phial.errors import PhialError
 from phial.model.vision.config import VisionConfig
 
-Layout = Literal["phi", "phi3", "phi3small", "phimoe", "phi3_v", "llama", "qwen2"]
+# Far above any published model; they keep a damaged or hostile config.json from sizing a table before the tensors of
+# the file are compared with it.
+_LARGEST = {
+    "vocab_size": 1 << 24, "hidden_size": 1 << 16, "intermediate_size": 1 << 19, "num_hidden_layers": 512,
+    "num_attention_heads": 1 << 12, "num_key_value_heads": 1 << 12, "max_position_embeddings": (1 << 31) - 1,
+}  # fmt: skip
+_MOST_EXPERTS = 256
+
+Layout = Literal["phi", "phi3", "phi3small", "phimoe", "phi3_v", "llama", "qwen2", "starcoder2"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class ModelConfig:
         rms_norm_eps: added to the mean square, or to the variance, inside the norm.
         parallel: attention and feed-forward read the same norm and are added together (phi-1 to phi-2).
         activation: "silu" gated (SwiGLU); "gelu_new" of phi-1 to phi-2 with one up projection; "gegelu", Phi-3-small's
-            clamped gated quick-GELU; "gelu", a plain up and down projection as the Phi-3 report's text describes.
+            clamped gated quick-GELU; "gelu", a plain up and down projection, as Phi-3 is often described.
         attention_bias: biases of query, key and value projections (phi-1 to phi-2, Phi-3-small, Phi-3.5-MoE, Qwen2).
         output_bias: bias of attention's output projection (those but Qwen2).
         mlp_bias: biases of the feed-forward (phi-1 to phi-2, Phi-3-small).
@@ -150,13 +158,15 @@ class ModelConfig:
     pad_token_id: int = 1
 
     def __post_init__(self) -> None:
-        positive = (
-            "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-            "num_key_value_heads", "max_position_embeddings",
-        )  # fmt: skip
-        for name in positive:
-            if getattr(self, name) <= 0:
-                raise PhialError(f"{name} = {getattr(self, name)}", where="model configuration", do="make it positive")
+        for name, most in _LARGEST.items():
+            if not 0 < getattr(self, name) <= most:
+                _refuse(f"{name} = {getattr(self, name):,}", f"give 1 to {most:,}")
+        if self.head_size is not None and not 0 < self.head_size <= self.hidden_size:
+            _refuse(f"head_size = {self.head_size:,}", f"give 1 to hidden_size, {self.hidden_size:,}")
+        if self.experts is not None and not 1 < self.experts.count <= _MOST_EXPERTS:
+            _refuse(f"{self.experts.count:,} experts", f"give 2 to {_MOST_EXPERTS:,}")
+        if not all(0 <= index < self.vocab_size for index in self.dummy_token_ids):
+            _refuse(f"dummy_token_ids outside a vocabulary of {self.vocab_size:,}", "choose them among the ids")
         if self.head_size is None and self.hidden_size % self.num_attention_heads:
             _refuse(
                 f"hidden_size {self.hidden_size} does not divide into {self.num_attention_heads} heads",

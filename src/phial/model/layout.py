@@ -37,6 +37,7 @@ _RENAMES = {
         "self_attn.o_proj": "self_attn.dense",
         "mlp.gate_up_proj": "mlp.up_proj",
     },
+    "starcoder2": {"mlp.up_proj": "mlp.c_fc", "mlp.down_proj": "mlp.c_proj"},
     "phimoe": {"moe.gate": "block_sparse_moe.gate"},
 }
 _FINAL_NORM = {"phi": "final_layernorm", "phi3small": "final_layernorm"}

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phial.model.config import ModelConfig
+from phial.model.linear import Linear
 from phial.model.native import library_for
 
 
@@ -57,10 +58,10 @@ class MLP(nn.Module):
         self.activation, self.limit = config.activation, config.gegelu_limit
         inner, bias = config.intermediate_size, config.mlp_bias
         if config.gated:
-            self.gate_up_proj = nn.Linear(config.hidden_size, 2 * inner, bias=bias)
+            self.gate_up_proj = Linear(config.hidden_size, 2 * inner, bias=bias)
         else:
-            self.up_proj = nn.Linear(config.hidden_size, inner, bias=bias)
-        self.down_proj = nn.Linear(inner, config.hidden_size, bias=bias)
+            self.up_proj = Linear(config.hidden_size, inner, bias=bias)
+        self.down_proj = Linear(inner, config.hidden_size, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., hidden_size] -> [..., hidden_size]."""

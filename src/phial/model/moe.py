@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phial.model.config import Experts, ModelConfig
+from phial.model.linear import Linear, linear
 
 
 class _Estimator(torch.autograd.Function):
@@ -91,7 +92,7 @@ class MoE(nn.Module):
         assert config.experts is not None
         self.experts = config.experts
         count, width, inner = self.experts.count, config.hidden_size, config.intermediate_size
-        self.gate = nn.Linear(width, count, bias=False)
+        self.gate = Linear(width, count, bias=False)
         self.gate_up_proj = nn.Parameter(torch.empty(count, 2 * inner, width))
         self.down_proj = nn.Parameter(torch.empty(count, width, inner))
 
@@ -102,7 +103,7 @@ class MoE(nn.Module):
         out = torch.zeros_like(flat)
         for expert in indices.unique().tolist():
             token, place = (indices == expert).nonzero(as_tuple=True)
-            gate, up = F.linear(flat[token], self.gate_up_proj[expert]).chunk(2, dim=-1)
-            part = F.linear(F.silu(gate) * up, self.down_proj[expert])
+            gate, up = linear(flat[token], self.gate_up_proj[expert]).chunk(2, dim=-1)
+            part = linear(F.silu(gate) * up, self.down_proj[expert])
             out.index_add_(0, token, part * weights[token, place].unsqueeze(-1).to(part.dtype))
         return out.view_as(x)

@@ -23,7 +23,7 @@ class Preset:
         name: as its makers write it.
         hub: where its weights are.
         config: its dimensions.
-        published: parameters of the released checkpoint, an image tower included.
+        published: parameters of the released checkpoint, an image tower included; of a variant, its own.
         note: what the configuration here does not hold.
     """
 
@@ -199,13 +199,32 @@ PRESETS: Final = tuple(
 )
 
 
+# Configurations that were never released.
+VARIANTS: Final = (
+    Preset(
+        "phi-3-as-described",
+        "",
+        replace(
+            _PHI_3_MINI,
+            layout="starcoder2",
+            norm="layer",
+            activation="gelu",
+            sliding_window=None,
+            intermediate_size=12288,
+        ),
+        3_821_279_232,
+        "Phi-3-mini's dimensions with the block it is often described with: LayerNorm and a plain GELU feed-forward",
+    ),
+)
+
+
 def preset(name: str) -> Preset:
     """The preset of a name or of a Hub name, capitals ignored.
 
     Raises:
         PhialError: there is none.
     """
-    for found in PRESETS:
-        if name.lower() in (found.name.lower(), found.hub.lower()):
+    for found in (*PRESETS, *VARIANTS):
+        if name.lower() in (found.name.lower(), found.hub.lower() or None):
             return found
     raise PhialError(f"no model {name!r}", where="presets", do="see `phial models` for the names")

@@ -44,13 +44,13 @@ def attend(
             return _grouped(query, key, value, None, scale)
         if low == 0 and high == time - 1 == length - 1:
             return _causal(query, key, value, scale)
-    parts = []
+    out = torch.empty_like(query)
     for start in range(0, time, CHUNK):
         rows = slice(start, start + CHUNK)
         place = positions[:, rows]
         first, last = int(place.min()), int(place.max())
         if sparse is not None and spread:
-            parts.append(_sparse_chunk(query[:, :, rows], key, value, place, scale, sparse))
+            out[:, :, rows] = _sparse_chunk(query[:, :, rows], key, value, place, scale, sparse)
             continue
         begin = max(0, first - window + 1) if window is not None else 0
         keys = torch.arange(begin, last + 1, device=key.device)
@@ -58,8 +58,8 @@ def attend(
         if window is not None:
             seen &= keys > place.unsqueeze(-1) - window
         kept = slice(begin, last + 1)
-        parts.append(_grouped(query[:, :, rows], key[:, :, kept], value[:, :, kept], seen, scale))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+        out[:, :, rows] = _grouped(query[:, :, rows], key[:, :, kept], value[:, :, kept], seen, scale)
+    return out
 
 
 def _causal(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import tokenizers
@@ -78,7 +78,7 @@ def rank_backend(tokens: Sequence[bytes], pattern: str, added: Mapping[str, int]
         PhialError: an added token's id is another's.
     """
     ids = {write_bytes(token): rank for rank, token in enumerate(tokens)}
-    return _backend(place(ids, added, where), derive_merges(ids, ids), pattern)
+    return bpe_backend(place(ids, added, where), derive_merges(ids, ids), pattern)
 
 
 def gpt2_backend(folder: Path, added: Mapping[str, int]) -> tokenizers.Tokenizer:
@@ -95,18 +95,38 @@ def gpt2_backend(folder: Path, added: Mapping[str, int]) -> tokenizers.Tokenizer
     ids = read_json(vocabulary)
     if not ids or any(type(index) is not int for index in ids.values()) or set(ids.values()) != set(range(len(ids))):
         raise PhialError("ids are not 0, 1, 2, ...", where=str(vocabulary), do="get the file again")
-    missing = [character for character in byte_characters() if character not in ids]
-    if missing:
-        raise PhialError(f"no token for {missing[0]!r}", where=str(vocabulary), do="give a byte-level vocabulary")
+    check_bytes(ids, str(vocabulary))
+    merges = parse_merges(read_text(merges_path).split("\n"), ids, str(merges_path))
+    return bpe_backend(place(ids, added, str(vocabulary)), merges, None)
+
+
+def parse_merges(lines: Iterable[str], ids: Mapping[str, int], where: str) -> list[tuple[str, str]]:
+    """Merges as GPT-2 writes them, "left right" each.
+
+    Args:
+        lines: the best merge first.
+        ids: every token.
+        where: names the file in errors.
+
+    Raises:
+        PhialError: a merge of tokens, or into a token, that the vocabulary lacks.
+    """
     merges: list[tuple[str, str]] = []
-    for number, line in enumerate(read_text(merges_path).split("\n"), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip() or (number == 1 and line.startswith("#version")):
             continue
         left, _, right = line.rstrip("\r").partition(" ")
         if not (left in ids and right in ids and left + right in ids):
-            raise _bad_line(number, f"merges {left!r} and {right!r}, which the vocabulary lacks", str(merges_path))
+            raise _bad_line(number, f"merges {left!r} and {right!r}, which the vocabulary lacks", where)
         merges.append((left, right))
-    return _backend(place(ids, added, str(vocabulary)), merges, None)
+    return merges
+
+
+def check_bytes(ids: Mapping[str, int], where: str) -> None:
+    """Raise PhialError for a byte that is no token of a byte-level vocabulary."""
+    missing = [character for character in _CHARACTERS if character not in ids]
+    if missing:
+        raise PhialError(f"no token for {missing[0]!r}", where=where, do="give a byte-level vocabulary")
 
 
 def byte_characters() -> list[str]:
@@ -124,9 +144,19 @@ def write_bytes(token: bytes) -> str:
     return "".join([_CHARACTERS[byte] for byte in token])
 
 
-def _backend(ids: dict[str, int], merges: list[tuple[str, str]], pattern: str | None) -> tokenizers.Tokenizer:
-    backend = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=merges))
-    if pattern is None:  # the library has GPT-2's own pattern built in
+def bpe_backend(
+    ids: Mapping[str, int], merges: list[tuple[str, str]], pattern: str | None, whole_words: bool = False
+) -> tokenizers.Tokenizer:
+    """A byte-level tokenizer in the `tokenizers` library, its added tokens not yet declared.
+
+    Args:
+        ids: every token, written in the characters of `byte_characters`.
+        merges: best first.
+        pattern: cuts text into words; None for GPT-2's, which the library has built in.
+        whole_words: a word that is a token is not made by merges (Llama 3).
+    """
+    backend = tokenizers.Tokenizer(models.BPE(vocab=dict(ids), merges=merges, ignore_merges=whole_words))
+    if pattern is None:
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     else:
         split = pre_tokenizers.Split(Regex(pattern), "isolated")

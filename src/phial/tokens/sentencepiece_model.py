@@ -31,7 +31,7 @@ class SentencePieceModel:
     """What phial reads of a model file.
 
     Attributes:
-        pieces: text, score and type of each id.
+        pieces: text, score and type of each id; those that are UNUSED are no tokens.
         byte_fallback: characters that are no piece are written as bytes.
         prefix: a space is put before the text.
     """
@@ -81,8 +81,39 @@ def read_model(path: Path) -> SentencePieceModel:
     for what, found in unsupported.items():
         if found:
             raise PhialError(f"SentencePiece {what} is not supported", where=where, do="convert it to tokenizer.json")
-    _check_vocabulary(pieces, byte_fallback, where)
-    return SentencePieceModel(tuple(pieces), byte_fallback, prefix)
+    return check_model(SentencePieceModel(tuple(pieces), byte_fallback, prefix), where)
+
+
+def check_model(model: SentencePieceModel, where: str) -> SentencePieceModel:
+    """The same model, its pieces in order.
+
+    Args:
+        model: from a file.
+        where: names the file in errors.
+
+    Raises:
+        PhialError: a piece that stands twice, is empty or too long, or has no score or type; bytes without a piece; no
+            way to write an unknown character.
+    """
+    texts: set[str] = set()
+    for index, (text, score, kind) in enumerate(model.pieces):
+        if not text or len(text) > LONGEST_TOKEN:
+            raise _wrong_piece(index, f"has {len(text)} characters; 1 to {LONGEST_TOKEN} are possible", where)
+        if not math.isfinite(score):
+            raise _wrong_piece(index, f"has the score {score}", where)
+        if not NORMAL <= kind <= BYTE:
+            raise _wrong_piece(index, f"has the unknown type {kind}", where)
+        if kind != UNUSED and text in texts:
+            raise PhialError(f"a piece stands twice in the model: {text!r}", where=where, do="get the file again")
+        if kind != UNUSED:
+            texts.add(text)
+    if model.byte_fallback:
+        missing = [f"<0x{byte:02X}>" for byte in range(256) if f"<0x{byte:02X}>" not in texts]
+        if missing:
+            raise PhialError(f"byte fallback without the piece {missing[0]}", where=where, do="get the file again")
+    elif not any(kind == UNKNOWN for _, _, kind in model.pieces):
+        raise PhialError("neither byte fallback nor an unknown piece", where=where, do="get the file again")
+    return model
 
 
 def sentencepiece_backend(model: SentencePieceModel, added: Mapping[str, int], where: str) -> tokenizers.Tokenizer:
@@ -96,7 +127,7 @@ def sentencepiece_backend(model: SentencePieceModel, added: Mapping[str, int], w
     Raises:
         PhialError: an added token's id is another's.
     """
-    ids = {text: index for index, (text, _, _) in enumerate(model.pieces)}
+    ids = {text: index for index, (text, _, kind) in enumerate(model.pieces) if kind != UNUSED}
     normal = {text: score for text, score, kind in model.pieces if kind == NORMAL}
     # Only ordinary pieces are parts: a text that spells a control piece must not be joined to it.
     parts = {text: ids[text] for text in normal}
@@ -130,29 +161,11 @@ def _piece(data: memoryview, index: int, where: str) -> tuple[str, float, int]:
             [score] = struct.unpack("<f", value)
         elif number == 3 and wire_type == VARINT and isinstance(value, int):
             kind = value
-    if not text or len(text) > LONGEST_TOKEN:
-        raise _wrong_piece(index, f"has {len(text)} characters; 1 to {LONGEST_TOKEN} are possible", where)
-    if not math.isfinite(score):
-        raise _wrong_piece(index, f"has the score {score}", where)
-    if not NORMAL <= kind <= BYTE:
-        raise _wrong_piece(index, f"has the unknown type {kind}", where)
     return text, score, kind
 
 
 def _numbers(data: memoryview, where: str) -> dict[int, int]:
     return {number: value for number, _, value in read_fields(data, where) if isinstance(value, int)}
-
-
-def _check_vocabulary(pieces: list[tuple[str, float, int]], byte_fallback: bool, where: str) -> None:
-    texts = {text for text, _, _ in pieces}
-    if len(texts) < len(pieces):
-        raise PhialError("a piece stands twice in the model", where=where, do="get the file again")
-    if byte_fallback:
-        missing = [f"<0x{byte:02X}>" for byte in range(256) if f"<0x{byte:02X}>" not in texts]
-        if missing:
-            raise PhialError(f"byte fallback without the piece {missing[0]}", where=where, do="get the file again")
-    elif not any(kind == UNKNOWN for _, _, kind in pieces):
-        raise PhialError("neither byte fallback nor an unknown piece", where=where, do="get the file again")
 
 
 def _wrong_piece(index: int, what: str, where: str) -> PhialError:
