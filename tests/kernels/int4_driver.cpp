@@ -71,7 +71,7 @@ void products(Pool* pool) {
     const Matrix matrix{weights.data(), scales, bits == 4 && drawn(0, 1) ? zeros.data() : nullptr,
                         rows,           columns, group, groups, scale_groups, bits, half};
     Vectors vectors(tokens, columns, group, drawn(0, 1));
-    quantize(pool, x.data(), &vectors.as_c);
+    quantize(pool, x.data(), drawn(0, 1), &vectors.as_c);
     multiply(pool, &matrix, &vectors.as_c, drawn(0, 1) ? bias.data() : nullptr, drawn(0, 1), y.data());
 }
 
@@ -82,7 +82,7 @@ void layers(Pool* pool) {
     Vectors vectors(tokens, width, 32 << drawn(0, 2), drawn(0, 1));
     norm_quantize(pool, x.data(), weight.data(), drawn(0, 1) ? bias.data() : nullptr, 1e-5f, drawn(0, 1),
                   drawn(0, 1) ? normed.data() : nullptr, &vectors.as_c);
-    swiglu_quantize(pool, x.data(), &vectors.as_c);
+    swiglu_quantize(pool, x.data(), 0, &vectors.as_c);
 }
 
 void attention(Pool* pool) {
@@ -135,7 +135,7 @@ int main(int, char** arguments) {
         Vectors vectors(tokens, columns, 128, false);
         Array<float> y(tokens * rows);
         for (int i = 0; i < 20; ++i) {
-            quantize(pool, x.data(), &vectors.as_c);
+            quantize(pool, x.data(), 0, &vectors.as_c);
             multiply(pool, &matrix, &vectors.as_c, nullptr, 1, y.data());
         }
     };

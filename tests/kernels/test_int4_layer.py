@@ -1,4 +1,4 @@
-"""Norms, SwiGLU, rotary positions and cached attention of the int4 kernels, against float64 and for the same bits."""
+"""Norms, rotary positions and cached attention of the int4 kernels, against float64 and for the same bits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phial.kernels.int4_library import ThreadPool, int4_build
-from phial.kernels.layer import Span, attend, layer_cache, norm, rotate_keep, swiglu
+from phial.kernels.layer import Span, attend, layer_cache, norm, rotate_keep
 from phial.kernels.product import quantize
 
 if int4_build() == "none":
@@ -66,31 +66,6 @@ def test_norm(choose_build, pool, shape, centred, with_bias):
         assert same(norm(x[tokens // 2 :], weight, 1e-5, 32, keep=True, **facts)[1], normed[tokens // 2 :])
         outcomes.append(normed)
     assert same(*outcomes)
-
-
-@drawn
-@given(shapes)
-def test_swiglu(choose_build, pool, shape):
-    seed, tokens, width, by_group = shape
-    gate_up = np.random.default_rng(seed).standard_normal((tokens, 2 * width)).astype(np.float32) * 8
-    gate, up = np.split(gate_up.astype(np.float64), 2, axis=1)
-    exact = gate / (1 + np.exp(-gate)) * up
-    outcomes = []
-    for build in BUILDS:
-        choose_build(build)
-        out = swiglu(gate_up, 64, by_group=by_group)
-        scales = np.repeat(out.scales.T, 64, axis=1) if by_group else out.scales.T
-        steps = (out.values * scales.astype(np.float64)[:, : out.values.shape[1] if by_group else 1])[:, :width]
-        assert (np.abs(steps - exact) <= scales.max(1, keepdims=True) * 0.51 + 1e-6).all()
-        assert equal(out, swiglu(gate_up, 64, by_group=by_group, pool=pool))
-        assert same(out.values[-1:], swiglu(gate_up[-1:], 64, by_group=by_group).values)
-        outcomes.append(out)
-    assert equal(outcomes[0], outcomes[-1])
-
-
-def test_swiglu_of_large_gates():
-    gate_up = np.array([[-1e30, -200, 200, 3e38, 1, 1, 1, 1]], np.float32)
-    assert swiglu(gate_up, 32).values[0, :4].tolist() == [0, 0, 0, 127]
 
 
 class Layer:

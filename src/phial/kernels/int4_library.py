@@ -17,10 +17,10 @@ _FOLDER = Path(__file__).parent
 _MATRIX, _ACTIVATIONS = POINTER(MatrixStruct), POINTER(ActivationsStruct)
 _CACHE, _SEQUENCES = POINTER(CacheStruct), POINTER(SequenceStruct)
 _ARGUMENTS = {
-    "quantize": [c_void_p, c_void_p, _ACTIVATIONS],
+    "quantize": [c_void_p, c_void_p, c_long, _ACTIVATIONS],
     "multiply": [c_void_p, _MATRIX, _ACTIVATIONS, c_void_p, c_long, c_void_p],
     "norm_quantize": [*[c_void_p] * 4, c_float, c_long, c_void_p, _ACTIVATIONS],
-    "swiglu_quantize": [c_void_p, c_void_p, _ACTIVATIONS],
+    "activate_quantize": [c_void_p, c_void_p, c_long, c_float, c_long, _ACTIVATIONS],
     "rotate_keep": [c_void_p, c_void_p, c_long, c_void_p, c_void_p, c_long, _SEQUENCES, c_long, _CACHE],
     "attend": [c_void_p, c_void_p, c_long, c_float, c_long, _SEQUENCES, c_long, _CACHE, c_void_p],
     "pool_close": [c_void_p],

@@ -1,4 +1,4 @@
-"""What a decoder layer does between its products, compiled: norms, SwiGLU, rotary positions, attention over a cache.
+"""A decoder layer between its products, compiled: norms, activations, rotary positions, attention over a cache.
 
 As with products, a token's results have the same bits in every company, by any number of threads and in every build.
 """
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from phial.kernels.int4_library import ThreadPool, int4_kernels
 from phial.kernels.product import Activations, Floats, handle, pointer, room
 from phial.kernels.structures import CacheStruct, SequenceStruct
+
+_SWIGLU, _GELU_TANH, _GELU, _GEGELU = range(4)  # as in activation.cpp
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +80,53 @@ def norm(
 
 
 def swiglu(
-    gate_up: Floats, group_size: int = 128, *, by_group: bool = False, pool: ThreadPool | None = None
+    gate_up: Floats,
+    group_size: int = 128,
+    *,
+    by_group: bool = False,
+    rotated: bool = False,
+    pool: ThreadPool | None = None,
 ) -> Activations:
-    """silu(gate) * up, quantized, from float32 [tokens, 2 * width], gates first."""
-    tokens, double = gate_up.shape
-    if double % 2:
-        raise ValueError(f"{double} gates and ups")
-    out = room(tokens, double // 2, group_size, by_group=by_group)
-    int4_kernels().swiglu_quantize(handle(pool), pointer(gate_up), byref(out.struct))
+    """silu(gate) * up from float32 [tokens, 2 * width], gates first; the options are those of `quantize`."""
+    return _activate(_SWIGLU, gate_up, group_size, by_group, rotated, pool)
+
+
+def gegelu(
+    gate_up: Floats,
+    limit: float,
+    group_size: int = 128,
+    *,
+    by_group: bool = False,
+    rotated: bool = False,
+    pool: ThreadPool | None = None,
+) -> Activations:
+    """Phi-3-small's quick-GELU(gate) * (up + 1), clamped at limit, from float32 [tokens, 2 * width], gates first."""
+    return _activate(_GEGELU, gate_up, group_size, by_group, rotated, pool, limit)
+
+
+def gelu(
+    up: Floats,
+    group_size: int = 128,
+    *,
+    tanh: bool,
+    by_group: bool = False,
+    rotated: bool = False,
+    pool: ThreadPool | None = None,
+) -> Activations:
+    """GELU of float32 [tokens, width]: phi-1's form by tanh ("gelu_new"), or the exact one by erf ("gelu")."""
+    return _activate(_GELU_TANH if tanh else _GELU, up, group_size, by_group, rotated, pool)
+
+
+def _activate(
+    kind: int, x: Floats, group_size: int, by_group: bool, rotated: bool, pool: ThreadPool | None, limit: float = 0.0
+) -> Activations:
+    tokens, width = x.shape
+    if kind in (_SWIGLU, _GEGELU):
+        width, rest = divmod(width, 2)
+        if rest:
+            raise ValueError(f"{x.shape[1]} gates and ups")
+    out = room(tokens, width, group_size, by_group=by_group)
+    int4_kernels().activate_quantize(handle(pool), pointer(x), kind, limit, rotated, byref(out.struct))
     return out
 
 

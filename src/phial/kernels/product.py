@@ -76,12 +76,21 @@ def room(tokens: int, width: int, group_size: int = 128, *, by_group: bool = Fal
 
 
 def quantize(
-    x: Floats, group_size: int = 128, *, by_group: bool = False, pool: ThreadPool | None = None
+    x: Floats, group_size: int = 128, *, by_group: bool = False, rotated: bool = False, pool: ThreadPool | None = None
 ) -> Activations:
-    """float32 [tokens, width] to int8: the largest magnitude of a token (or of each of its groups) becomes 127."""
+    """float32 [tokens, width] to int8: the largest magnitude of a token (or of each of its groups) becomes 127.
+
+    Args:
+        x: the vectors.
+        group_size: that of the matrix they are for.
+        by_group: a scale for every group, instead of one for the token.
+        rotated: first the normalised Hadamard transform, in natural (Sylvester) order, of blocks of consecutive values
+            as long as the largest power of 2 that divides width, for a matrix whose rows have been through it too.
+        pool: threads to share the work.
+    """
     tokens, width = x.shape
     out = room(tokens, width, group_size, by_group=by_group)
-    int4_kernels().quantize(handle(pool), pointer(x), byref(out.struct))
+    int4_kernels().quantize(handle(pool), pointer(x), rotated, byref(out.struct))
     return out
 
 

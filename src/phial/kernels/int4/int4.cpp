@@ -8,7 +8,6 @@
 #include <algorithm>
 
 #include "int4.h"
-#include "quantize.h"
 #include "vector.h"
 
 #if defined(__AVX2__)
@@ -171,13 +170,6 @@ struct Product {
 };
 
 }  // namespace
-
-// x float32 [tokens, width] into int8.
-EXPORT void quantize(Pool* pool, const float* x, const Activations* out) {
-    share(pool, out->tokens, 8, [&](long first, long last) {
-        for (long token = first; token < last; ++token) quantize_token(x + token * out->width, *out, token);
-    });
-}
 
 // y float32 [tokens, rows] = a m^T + bias, or y + that; bias [rows] may be null. Both have the same width and groups.
 EXPORT void multiply(Pool* pool, const Matrix* m, const Activations* a, const float* bias, long add, float* y) {

@@ -16,12 +16,12 @@ EXPORT Pool* pool_open(long threads);
 EXPORT long pool_threads(const Pool* pool);
 EXPORT void pool_close(Pool* pool);
 
-EXPORT void quantize(Pool* pool, const float* x, const Activations* out);
+EXPORT void quantize(Pool* pool, const float* x, long rotated, const Activations* out);
 EXPORT void multiply(Pool* pool, const Matrix* m, const Activations* a, const float* bias, long add, float* y);
 
 EXPORT void norm_quantize(Pool* pool, const float* x, const float* weight, const float* bias, float eps, long centred,
                           float* normed, const Activations* out);
-EXPORT void swiglu_quantize(Pool* pool, const float* gate_up, const Activations* out);
+EXPORT void activate_quantize(Pool* pool, const float* x, long kind, float limit, long rotated, const Activations* out);
 EXPORT void rotate_keep(Pool* pool, float* qkv, long heads, const float* cosine, const float* sine, long half,
                         const Sequence* sequences, long count, const Cache* cache);
 EXPORT void attend(Pool* pool, const float* qkv, long heads, float scale, long window, const Sequence* sequences,

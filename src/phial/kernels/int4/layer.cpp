@@ -1,5 +1,5 @@
-// What a decoder layer does between its products: norms and SwiGLU that end in int8, rotary positions and the
-// key-value cache. One token is one piece of work, so its bits do not depend on the others.
+// What a decoder layer does between its products: norms that end in int8, rotary positions and the key-value
+// cache. One token is one piece of work, so its bits do not depend on the others.
 
 #include <algorithm>
 #include <cmath>
@@ -12,18 +12,6 @@
 namespace {
 
 constexpr long TOKENS = 4;  // handed to a thread at a time
-
-// body(index, count) over [0, count) in steps of 8, the last step with what is left.
-template <class Body>
-INLINE void each(long count, Body body) {
-    long i = 0;
-    for (; i + LANES <= count; i += LANES) body(i, LANES);
-    if (i < count) body(i, count - i);
-}
-
-INLINE Floats some(const float* from, long count) { return count == LANES ? load(from) : load(from, count); }
-
-INLINE void put(float* to, Floats value, long count) { count == LANES ? store(to, value) : store(to, value, count); }
 
 // Sum of f(value): value i goes to lane i % 8 of one of four sums, (i / 8) % 4.
 template <class F>
@@ -56,14 +44,6 @@ struct Norm {
         });
     }
 };
-
-// gate / (1 + e^-gate) * up
-void swiglu(const float* gate, const float* up, long width, float* y) {
-    each(width, [&](long i, long left) {
-        const Floats g = some(gate + i, left);
-        put(y + i, g / (exponential(-g) + 1.0f) * some(up + i, left), left);
-    });
-}
 
 // The first 2 * half elements of a head: pairs (i, half + i) are turned by the angle of i.
 void turn(float* head, const float* cosine, const float* sine, long half) {
@@ -104,19 +84,6 @@ EXPORT void norm_quantize(Pool* pool, const float* x, const float* weight, const
             float* y = normed ? normed + token * width : room.data();
             norm.apply(x + token * width, y);
             quantize_token(y, *out, token);
-        }
-    });
-}
-
-// gate_up float32 [tokens, 2 * width], gates first; silu(gate) * up into int8.
-EXPORT void swiglu_quantize(Pool* pool, const float* gate_up, const Activations* out) {
-    const long width = out->width;
-    share(pool, out->tokens, TOKENS, [&](long first, long last) {
-        std::vector<float> room(width);
-        for (long token = first; token < last; ++token) {
-            const float* gate = gate_up + token * 2 * width;
-            swiglu(gate, gate + width, width, room.data());
-            quantize_token(room.data(), *out, token);
         }
     });
 }

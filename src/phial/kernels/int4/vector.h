@@ -37,6 +37,18 @@ INLINE void store(float* to, Floats value) { std::memcpy(to, &value, sizeof valu
 
 INLINE void store(float* to, Floats value, long count) { std::memcpy(to, &value, count * sizeof(float)); }
 
+// body(index, count) over [0, count) in steps of 8, the last step with what is left.
+template <class Body>
+INLINE void each(long count, Body body) {
+    long i = 0;
+    for (; i + LANES <= count; i += LANES) body(i, LANES);
+    if (i < count) body(i, count - i);
+}
+
+INLINE Floats some(const float* from, long count) { return count == LANES ? load(from) : load(from, count); }
+
+INLINE void put(float* to, Floats value, long count) { count == LANES ? store(to, value) : store(to, value, count); }
+
 INLINE Floats floats(Integers value) { return __builtin_convertvector(value, Floats); }
 
 INLINE Integers as_integers(Floats value) {
