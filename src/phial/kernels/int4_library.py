@@ -23,6 +23,7 @@ _ARGUMENTS = {
     "activate_quantize": [c_void_p, c_void_p, c_long, c_float, c_long, _ACTIVATIONS],
     "rotate_keep": [c_void_p, c_void_p, c_long, c_void_p, c_void_p, c_long, _SEQUENCES, c_long, _CACHE],
     "attend": [c_void_p, c_void_p, c_long, c_float, c_long, _SEQUENCES, c_long, _CACHE, c_void_p],
+    "block": [*[c_void_p] * 5],
     "pool_close": [c_void_p],
     "read_once": [c_void_p, c_void_p, c_long],
 }
@@ -99,6 +100,7 @@ def declare(library: ctypes.CDLL) -> ctypes.CDLL:
     for function, arguments in _ARGUMENTS.items():
         getattr(library, function).argtypes = arguments
         getattr(library, function).restype = None
+    library.block_room.argtypes, library.block_room.restype = [c_void_p, c_void_p, c_long], c_long
     library.has_avx2.restype = c_int
     library.peak.argtypes, library.peak.restype = [c_void_p, c_long], c_long
     library.pool_open.argtypes, library.pool_open.restype = [c_long], c_void_p

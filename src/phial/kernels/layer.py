@@ -6,7 +6,7 @@ As with products, a token's results have the same bits in every company, by any 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import byref
+from ctypes import Array, byref
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,7 +162,7 @@ def rotate_keep(
         if sine is None or 2 * half > cache.struct.head_dim:
             raise ValueError(f"{half} angles for a head of {cache.struct.head_dim}")
     tables = (pointer(cosine), pointer(sine), half)
-    sequences = (_structs(spans), len(spans), byref(cache.struct))
+    sequences = (sequence_structs(spans), len(spans), byref(cache.struct))
     int4_kernels().rotate_keep(handle(pool), pointer(qkv), heads, *tables, *sequences)
 
 
@@ -195,21 +195,24 @@ def attend(
     """
     _check(qkv, heads, spans, cache, window)
     out = np.empty((len(qkv), heads * cache.struct.head_dim), np.float32)
-    sequences = (_structs(spans), len(spans), byref(cache.struct))
+    sequences = (sequence_structs(spans), len(spans), byref(cache.struct))
     int4_kernels().attend(handle(pool), pointer(qkv), heads, scale, window or 0, *sequences, pointer(out))
     return out
 
 
-def _structs(spans: Sequence[Span]) -> object:
+def sequence_structs(spans: Sequence[Span]) -> Array[SequenceStruct]:
+    """The spans in C; they must live as long as it."""
     facts = ((span.table.ctypes.data, span.start, span.count) for span in spans)
     return (SequenceStruct * len(spans))(*facts)
 
 
-def _check(qkv: Floats, heads: int, spans: Sequence[Span], cache: LayerCache, window: int | None = None) -> None:
-    kv_heads, head_dim, block_size = cache.struct.kv_heads, cache.struct.head_dim, cache.struct.block_size
-    if heads < 1 or heads % kv_heads or (window is not None and window < 1):
-        raise ValueError(f"{heads} heads over {kv_heads}, window {window}")
-    _require("qkv", qkv, (sum(span.count for span in spans), (heads + 2 * kv_heads) * head_dim))
+def check_spans(spans: Sequence[Span], cache: LayerCache, window: int | None) -> None:
+    """Every position that is read or written lies in a block of the cache.
+
+    Raises:
+        ValueError: it does not.
+    """
+    block_size = cache.struct.block_size
     for span in spans:
         end = span.start + span.count
         oldest = 0 if window is None else max(0, span.start - window + 1)
@@ -220,6 +223,14 @@ def _check(qkv: Floats, heads: int, spans: Sequence[Span], cache: LayerCache, wi
             raise ValueError(f"table is {span.table.dtype}")
         if span.count and (used.min() < 0 or used.max() >= len(cache.keys)):
             raise ValueError(f"table names blocks {used.min()} to {used.max()} of {len(cache.keys)}")
+
+
+def _check(qkv: Floats, heads: int, spans: Sequence[Span], cache: LayerCache, window: int | None = None) -> None:
+    kv_heads, head_dim = cache.struct.kv_heads, cache.struct.head_dim
+    if heads < 1 or heads % kv_heads or (window is not None and window < 1):
+        raise ValueError(f"{heads} heads over {kv_heads}, window {window}")
+    _require("qkv", qkv, (sum(span.count for span in spans), (heads + 2 * kv_heads) * head_dim))
+    check_spans(spans, cache, window)
 
 
 def _require(name: str, array: Floats | None, shape: tuple[int, ...]) -> None:

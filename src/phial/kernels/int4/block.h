@@ -1,0 +1,46 @@
+// A decoder layer as one call. Mirrored in block.py.
+#pragma once
+
+#include <cstdint>
+
+#include "cache.h"
+#include "matrix.h"
+
+struct Linear {
+    Matrix matrix;
+    const float* bias;  // may be null
+    int64_t rotated;  // its input goes through the Hadamard transform before it is quantized
+};
+
+struct Gain {
+    const float* weight;
+    const float* bias;  // may be null
+};
+
+// What all layers of a model have in common.
+struct Shape {
+    int64_t heads, window;  // window 0: all positions
+    int64_t centred;  // LayerNorm instead of RMSNorm
+    int64_t activation;  // as activate_quantize has it
+    int64_t by_group;  // vectors get a scale a group
+    float eps, limit, scale;
+};
+
+struct Block {
+    Linear qkv, out, up, down;  // up without weights: the caller does the feed-forward
+    Gain before, between;  // between without weights: attention and feed-forward read the same norm
+    Cache cache;
+};
+
+// New tokens of several sequences. With `rows`, output is wanted for these tokens alone (ascending), which are those of
+// the sequences `asked`: the last layer of a model.
+struct Step {
+    const float *cosine, *sine;  // [tokens, half]
+    int64_t half;
+    const Sequence* sequences;
+    int64_t count, tokens;
+    const int64_t* rows;
+    const Sequence* asked;
+    int64_t wanted;
+    char* room;  // block_room bytes of scratch
+};
