@@ -197,8 +197,10 @@ def damage(folder: Path, key: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ("short,header,empty,absent,report,report damaged,version,group size,bits,targets,groups,no description,rows,"
-    "layers,scale").split(","),
+    (
+        "short,header,empty,absent,report,report damaged,version,group size,bits,targets,groups,no description,rows,"
+        "layers,scale"
+    ).split(","),
 )
 def test_damage_is_found(key: str, tmp_path: Path) -> None:
     folder = tmp_path / "q"
