@@ -175,15 +175,18 @@ def theirs(path: str, threads: int, cache_bits: int, room: int) -> Callable[[str
     model = llama_cpp.llama_model_load_from_file(path.encode(), llama_cpp.llama_model_default_params())
     if not model:
         raise SystemExit(f"llama.cpp does not load {path}")
-    settings = llama_cpp.llama_context_default_params()
-    settings.n_ctx, settings.n_seq_max = (room * 8 if room < 4096 else room), 8
-    settings.kv_unified = True
-    settings.n_threads = settings.n_threads_batch = threads
-    settings.n_batch = settings.n_ubatch = 512
-    if cache_bits == 8:
-        settings.type_k = settings.type_v = llama_cpp.GGML_TYPE_Q8_0
-        settings.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
-    context = llama_cpp.llama_init_from_model(model, settings)
+
+    def context_of(streams: int) -> Any:
+        settings = llama_cpp.llama_context_default_params()
+        settings.n_ctx, settings.n_seq_max = room if streams == 1 else 64 * streams, streams
+        settings.n_threads = settings.n_threads_batch = threads
+        settings.n_batch = settings.n_ubatch = 512
+        if cache_bits == 8:
+            settings.type_k = settings.type_v = llama_cpp.GGML_TYPE_Q8_0
+            settings.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        return llama_cpp.llama_init_from_model(model, settings)
+
+    contexts = {1: context_of(1), 8: context_of(8)}
     batch = llama_cpp.llama_batch_init(512, 0, 1)
 
     def run(ids: list[int], starts: list[int], rows: list[int]) -> None:
@@ -195,12 +198,17 @@ def theirs(path: str, threads: int, cache_bits: int, room: int) -> Callable[[str
                 batch.n_seq_id[place], batch.seq_id[place][0] = 1, row
                 batch.logits[place] = step == count - 1
                 place += 1
+        context = contexts[streams]
         if llama_cpp.llama_decode(context, batch) != 0:
             raise SystemExit("llama_decode failed")
         llama_cpp.llama_synchronize(context)
 
+    streams = 1
+
     def measure(name: str) -> float:
-        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(context), True)
+        nonlocal streams
+        streams = 8 if name == "streams_8" else 1
+        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(contexts[streams]), True)
         if name.startswith("prefill"):
             count = int(name.split("_")[1])
             started = time.perf_counter()

@@ -15,7 +15,7 @@ from phial.kernels.product import Floats, bind, multiply, quantize
 from phial.model.config import ModelConfig
 from phial.model.moe import route
 from phial.model.rope import rotary_frequencies
-from phial.quant.quantized import QuantizedModel, embedding_rows
+from phial.quant.quantized import QuantizedModel
 
 CHUNK = 64  # tokens whose router products are held at a time
 
@@ -65,7 +65,9 @@ class Int4Decoder:
         Returns:
             float32 [sum of wanted, vocab_size].
         """
-        x = self._embed(ids, images)
+        x = self._model.embed(ids)
+        for place, embeddings in images:
+            x[place : place + len(embeddings)] = embeddings
         first, last = self._blocks[0], len(self._blocks) - 1
         if len(self._room) < (needed := first.room(len(ids))):
             self._room = np.empty(needed, np.uint8)  # kept: fresh memory for each step would cost page faults
@@ -82,14 +84,6 @@ class Int4Decoder:
             if self._experts and len(x):
                 self._experts[index].add(x, self._pool)
         return self._logits(x)
-
-    def _embed(self, ids: NDArray[np.int64], images: Sequence[tuple[int, Floats]]) -> Floats:
-        x = embedding_rows(self._model, ids)
-        if self.config.embedding_multiplier != 1.0:
-            x *= np.float32(self.config.embedding_multiplier)
-        for place, embeddings in images:
-            x[place : place + len(embeddings)] = embeddings
-        return x
 
     def _turns(self, spans: Sequence[Span], long: Sequence[bool]) -> tuple[Floats, Floats]:
         """Cosines and sines of every token, [tokens, rotary_dim / 2]."""
