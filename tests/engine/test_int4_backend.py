@@ -28,6 +28,7 @@ _LONG = LongRope((1.0, 1.1, 1.2, 1.3), (1.5, 2.0, 3.0, 5.0), 48)
 CASES = {
     name: replace(config, max_position_embeddings=256) for name, config in CONFIGS.items() if config.vision is None
 } | {
+    "phi3small": replace(CONFIGS["phi3small"], max_position_embeddings=256, attention_scale=0.5),
     "window": replace(_PHI3, sliding_window=19),
     "longrope": replace(_PHI3, longrope=_LONG),
     "partial": replace(_PHI3, hidden_size=64, partial_rotary_factor=0.5, longrope=_LONG),
@@ -96,8 +97,7 @@ def test_logits_are_near_the_float_decoders(made):
     expected = model(torch.tensor([ids]))[0].numpy()
     real = np.isfinite(expected)
     assert np.array_equal(real, np.isfinite(found))
-    print("ERR", np.median(np.abs(found[real] - expected[real])) / expected[real].std(), np.abs(found[real] - expected[real]).mean() / expected[real].std(), (found.argmax(1) == expected.argmax(1)).mean())
-    assert np.median(np.abs(found[real] - expected[real])) < 0.03 * expected[real].std()
+    assert np.median(np.abs(found[real] - expected[real])) < 0.025 * expected[real].std()
     assert (found.argmax(1) == expected.argmax(1)).mean() > 0.9
 
 

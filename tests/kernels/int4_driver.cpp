@@ -88,7 +88,8 @@ void layers(Pool* pool) {
 void attention(Pool* pool) {
     const long kv_heads = drawn(1, 3), heads = kv_heads * drawn(1, 20), head_dim = 8 * drawn(1, 16), bits = 8 << drawn(0, 1);
     const long block_size = drawn(1, 80), count = drawn(1, 3), steps = drawn(1, 3), half = drawn(0, head_dim / 2);
-    const long window = drawn(0, 1) * drawn(1, 100), most = steps * 40, table_size = (most + block_size - 1) / block_size;
+    const Visibility sees{drawn(0, 1) * drawn(1, 100), drawn(0, 1) * drawn(1, 70), drawn(1, 3), drawn(1, 4), drawn(1, 3)};
+    const long most = steps * 40, table_size = (most + block_size - 1) / block_size;
     const long places = count * table_size * kv_heads * block_size, width = (heads + 2 * kv_heads) * head_dim;
     Array<uint16_t> halves(bits == 16 ? 2 * places * head_dim : 0);
     Array<int8_t> bytes(bits == 8 ? 2 * places * head_dim : 0);
@@ -111,7 +112,7 @@ void attention(Pool* pool) {
         Array<float> qkv(tokens * width), cosine(tokens * half), sine(tokens * half), out(tokens * heads * head_dim);
         qkv.floats(), cosine.floats(), sine.floats();
         rotate_keep(pool, qkv.data(), heads, cosine.data(), sine.data(), half, sequences.data(), count, &cache);
-        attend(pool, qkv.data(), heads, 0.1f, window, sequences.data(), count, &cache, out.data());
+        attend(pool, qkv.data(), heads, 0.1f, &sees, sequences.data(), count, &cache, out.data());
     }
 }
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from phial.kernels.int4_library import ThreadPool, int4_build
 from phial.kernels.layer import Span, attend, layer_cache, norm, rotate_keep
 from phial.kernels.product import quantize
+from phial.model.config import BlockSparse
 
 if int4_build() == "none":
     pytest.skip("the kernels were not built", allow_module_level=True)
@@ -71,10 +72,10 @@ def test_norm(choose_build, pool, shape, centred, with_bias):
 class Layer:
     """Sequences in a cache of scattered blocks, and the same in float64 arrays."""
 
-    def __init__(self, seed, heads, kv_heads, head_dim, half, block_size, bits, lengths, window=None):
+    def __init__(self, seed, heads, kv_heads, head_dim, half, block_size, bits, lengths, window=None, sparse=None):
         self.rng = np.random.default_rng(seed)
         self.heads, self.kv_heads, self.head_dim, self.half = heads, kv_heads, head_dim, half
-        self.bits, self.window, self.block_size = bits, window, block_size
+        self.bits, self.window, self.block_size, self.sparse = bits, window, block_size, sparse
         counts = [-(-length // block_size) for length in lengths]
         order = self.rng.permutation(sum(counts)).astype(np.int32)
         self.tables = np.split(order, np.cumsum(counts)[:-1])
@@ -95,14 +96,25 @@ class Layer:
             angles = np.concatenate([self.angles[done[s] : done[s] + n] for s, n in enumerate(counts)])
             tables = (np.cos(angles), np.sin(angles)) if self.half else (None, None)
             rotate_keep(qkv, self.heads, *tables, spans, cache, pool=pool)
-            scale = self.head_dim**-0.5
-            out = attend(qkv, self.heads, scale, spans, cache, window=self.window, pool=pool)
+            sees = {"window": self.window, "sparse": self.sparse}
+            out = attend(qkv, self.heads, self.head_dim**-0.5, spans, cache, pool=pool, **sees)
             for s, part in enumerate(np.split(out, np.cumsum(counts)[:-1])):
                 outputs[s].append(part)
                 done[s] += counts[s]
+        self.cache = cache
         return [np.concatenate(parts) for parts in outputs]
 
-    def exact(self, s):
+    def stored(self, s):
+        """Keys and values of a sequence as the cache holds them: float64 [time, kv_heads, head_dim] each."""
+        time = len(self.qkv[s])
+        cache, table = self.cache, self.tables[s]
+        parts = []
+        for array, scales in ((cache.keys, cache.key_scales), (cache.values, cache.value_scales)):
+            wide = array.astype(np.float64) * (1 if scales is None else scales[..., None])
+            parts.append(wide[table].swapaxes(1, 2).reshape(-1, self.kv_heads, self.head_dim)[:time])
+        return parts
+
+    def exact(self, s, stored=False):
         time, half = len(self.qkv[s]), self.half
         heads = self.qkv[s].astype(np.float64).reshape(time, -1, self.head_dim)
         rotated = heads.copy()
@@ -111,21 +123,33 @@ class Layer:
         rotated[..., half : 2 * half] = heads[..., half : 2 * half] * c + heads[..., :half] * n
         query, key = rotated[:, : self.heads], rotated[:, self.heads : self.heads + self.kv_heads]
         value = heads[:, self.heads + self.kv_heads :]
+        if stored:
+            key, value = self.stored(s)
         key, value = (np.repeat(part, self.heads // self.kv_heads, axis=1) for part in (key, value))
         scores = np.einsum("qhd,khd->hqk", query, key) / self.head_dim**0.5
         place = np.arange(time)
         seen = place[None] <= place[:, None]
         if self.window:
             seen &= place[None] > place[:, None] - self.window
+        if self.sparse:
+            query_block, key_block = place[:, None] // self.sparse.block_size, place[None] // self.sparse.block_size
+            offsets = np.arange(self.heads) * max(1, self.sparse.stride // self.heads)
+            far = (key_block + offsets[:, None, None] + 1) % self.sparse.stride == 0
+            seen = seen & ((query_block - key_block < self.sparse.local_blocks) | far)
         scores = np.where(seen, scores, -np.inf)
         weights = np.exp(scores - scores.max(2, keepdims=True))
         return np.einsum("hqk,khd->qhd", weights / weights.sum(2, keepdims=True), value).reshape(time, -1)
+
+
+sparsities = st.builds(BlockSparse, st.sampled_from([1, 7, 16, 64, 128]), st.integers(1, 3), st.integers(1, 9))
 
 
 @st.composite
 def layers(draw):
     kv_heads, head_dim = draw(st.integers(1, 3)), draw(st.sampled_from([8, 16, 24, 64, 80, 96, 104]))
     lengths = draw(st.lists(st.integers(1, 150), min_size=1, max_size=3))
+    if draw(st.integers(0, 4)) == 0:  # more than one part
+        kv_heads, head_dim, lengths = 1, 16, [draw(st.integers(500, 1300)), *lengths]
     return Layer(
         draw(st.integers(0, 2**32)),
         kv_heads * draw(st.sampled_from([1, 2, 3, 5, 20])),
@@ -136,6 +160,7 @@ def layers(draw):
         draw(st.sampled_from([8, 16])),
         lengths,
         draw(st.sampled_from([None, None, 1, 5, 64, 100])),
+        draw(st.one_of(st.none(), sparsities)),
     )
 
 
@@ -148,6 +173,7 @@ def test_attention_is_that_of_float64(choose_build, layer):
         outcomes.append(layer.compute([[len(qkv) for qkv in layer.qkv]]))
         for s, ours in enumerate(outcomes[-1]):
             close(ours, layer.exact(s), 6e-2 if layer.bits == 8 else (4e-3 if layer.half else 4e-6))
+            close(ours, layer.exact(s, stored=True), 1e-4 if layer.bits == 8 else 4e-6)
     assert same(*map(np.concatenate, outcomes))
 
 
@@ -158,7 +184,7 @@ def test_attention_has_the_same_bits_however_it_is_cut(pool, layer, data):
     whole = layer.compute([lengths])
     left, cuts = list(lengths), []
     while any(left):
-        most = data.draw(st.sampled_from([1, 3, 17, 90]))
+        most = data.draw(st.sampled_from([1, 3, 17, 90, 600]))
         cuts.append([min(n, data.draw(st.integers(0, most))) for n in left])
         if not any(cuts[-1]):
             cuts[-1] = [min(n, most) for n in left]

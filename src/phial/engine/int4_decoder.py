@@ -37,7 +37,7 @@ class Int4Decoder:
         self.config, self._model, self._pool = config, model, pool
         shape = LayerShape(
             config.num_attention_heads, config.activation, config.rms_norm_eps, config.scale,
-            config.norm == "layer", config.sliding_window, config.gegelu_limit, model.by_group,
+            config.norm == "layer", config.gegelu_limit, model.by_group,
         )  # fmt: skip
         self._blocks = [_bind_layer(model, shape, index, cache) for index, cache in enumerate(caches)]
         self._norm, self._head = _gain(model, "norm"), _linear(model, "lm_head")
@@ -172,6 +172,8 @@ def _bind_layer(model: QuantizedModel, shape: LayerShape, index: int, cache: Lay
         between=None if config.parallel else _gain(model, f"{prefix}post_attention_layernorm"),
         up=_linear(model, f"{prefix}mlp.{up}") if dense else None,
         down=_linear(model, f"{prefix}mlp.down_proj") if dense else None,
+        window=config.sliding_window,
+        sparse=None if config.is_dense(index) else config.blocksparse,
     )
 
 

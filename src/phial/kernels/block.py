@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phial.kernels.int4_library import ThreadPool, int4_kernels
-from phial.kernels.layer import LayerCache, Span, check_spans, sequence_structs
+from phial.kernels.layer import LayerCache, Span, check_spans, sequence_structs, visibility
 from phial.kernels.product import BoundMatrix, Floats, handle, pointer
-from phial.kernels.structures import CacheStruct, MatrixStruct
+from phial.kernels.structures import CacheStruct, MatrixStruct, VisibilityStruct
+from phial.model.config import BlockSparse
 
 
 class LinearStruct(Structure):
@@ -32,7 +33,6 @@ class ShapeStruct(Structure):
 
     _fields_ = (
         ("heads", c_int64),
-        ("window", c_int64),
         ("centred", c_int64),
         ("activation", c_int64),
         ("by_group", c_int64),
@@ -52,6 +52,7 @@ class BlockStruct(Structure):
         ("down", LinearStruct),
         ("before", GainStruct),
         ("between", GainStruct),
+        ("sees", VisibilityStruct),
         ("cache", CacheStruct),
     )
 
@@ -103,7 +104,6 @@ class LayerShape:
         eps: of the norms.
         scale: that scores are multiplied with.
         centred: LayerNorm instead of RMSNorm.
-        window: positions that a query sees, its own included; None for all.
         limit: clamp of "gegelu".
         by_group: quantized vectors get a scale a group instead of one.
     """
@@ -113,7 +113,6 @@ class LayerShape:
     eps: float
     scale: float
     centred: bool = False
-    window: int | None = None
     limit: float = 0.0
     by_group: bool = False
 
@@ -123,7 +122,7 @@ class BoundBlock:
     """A layer in C, and the arrays that it points to."""
 
     parts: tuple[Linear | Gain | LayerCache | None, ...]
-    shape: LayerShape
+    window: int | None
     width: int
     cache: LayerCache
     struct: BlockStruct
@@ -152,6 +151,8 @@ def bind_block(
     between: Gain | None,
     up: Linear | None,
     down: Linear | None,
+    window: int | None = None,
+    sparse: BlockSparse | None = None,
 ) -> BoundBlock:
     """Prepare a layer.
 
@@ -164,6 +165,8 @@ def bind_block(
         between: the norm that the feed-forward reads; None: it reads what attention reads.
         up: gates and ups, or ups; None where the caller does the feed-forward.
         down: its output.
+        window: positions that a query sees, its own included; None for all.
+        sparse: which blocks of positions a head sees; None for all.
 
     Raises:
         ValueError: for parts that do not fit each other.
@@ -186,14 +189,13 @@ def bind_block(
     for gain in (before, between):
         if gain is not None and any(part is not None and part.shape != (width,) for part in (gain.weight, gain.bias)):
             raise ValueError(f"a norm of {gain.weight.shape}, not {(width,)}")
-    struct = BlockStruct(
-        _linear(qkv), _linear(out), _linear(up), _linear(down), _gain(before), _gain(between), cache.struct
-    )
+    linears, gains = [_linear(part) for part in (qkv, out, up, down)], [_gain(part) for part in (before, between)]
+    struct = BlockStruct(*linears, *gains, visibility(window, sparse, shape.heads), cache.struct)
     shape_struct = ShapeStruct(
-        shape.heads, shape.window or 0, shape.centred, ACTIVATIONS[shape.activation], shape.by_group,
+        shape.heads, shape.centred, ACTIVATIONS[shape.activation], shape.by_group,
         shape.eps, shape.limit, shape.scale,
     )  # fmt: skip
-    return BoundBlock((before, qkv, out, between, up, down, cache), shape, width, cache, struct, shape_struct)
+    return BoundBlock((before, qkv, out, between, up, down, cache), window, width, cache, struct, shape_struct)
 
 
 def bind_step(
@@ -219,7 +221,7 @@ def bind_step(
         ValueError: for shapes that do not fit, and positions outside the cache.
     """
     tokens = sum(span.count for span in spans)
-    check_spans(spans, block.cache, block.shape.window)
+    check_spans(spans, block.cache, block.window)
     if cosine.shape != sine.shape or len(cosine) != tokens or 2 * cosine.shape[1] > block.cache.struct.head_dim:
         raise ValueError(f"angles {cosine.shape} and {sine.shape} of {tokens} tokens")
     if room.nbytes < block.room(tokens):
@@ -231,7 +233,7 @@ def bind_step(
             raise ValueError("the spans that are asked for do not fit the rows")
         if wanted and not (rows[0] >= 0 and rows[-1] < tokens and (np.diff(rows) > 0).all()):
             raise ValueError("rows are not ascending")
-        check_spans(asked, block.cache, block.shape.window)
+        check_spans(asked, block.cache, block.window)
     sequences = sequence_structs(spans)
     of_rows = None if asked is None else sequence_structs(asked)
     struct = StepStruct(

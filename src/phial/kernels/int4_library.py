@@ -11,18 +11,18 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from phial.errors import PhialError
-from phial.kernels.structures import ActivationsStruct, CacheStruct, MatrixStruct, SequenceStruct
+from phial.kernels.structures import ActivationsStruct, CacheStruct, MatrixStruct, SequenceStruct, VisibilityStruct
 
 _FOLDER = Path(__file__).parent
 _MATRIX, _ACTIVATIONS = POINTER(MatrixStruct), POINTER(ActivationsStruct)
-_CACHE, _SEQUENCES = POINTER(CacheStruct), POINTER(SequenceStruct)
+_CACHE, _SEQUENCES, _VISIBILITY = POINTER(CacheStruct), POINTER(SequenceStruct), POINTER(VisibilityStruct)
 _ARGUMENTS = {
     "quantize": [c_void_p, c_void_p, c_long, _ACTIVATIONS],
     "multiply": [c_void_p, _MATRIX, _ACTIVATIONS, c_void_p, c_long, c_void_p],
     "norm_quantize": [*[c_void_p] * 4, c_float, c_long, c_void_p, _ACTIVATIONS],
     "activate_quantize": [c_void_p, c_void_p, c_long, c_float, c_long, _ACTIVATIONS],
     "rotate_keep": [c_void_p, c_void_p, c_long, c_void_p, c_void_p, c_long, _SEQUENCES, c_long, _CACHE],
-    "attend": [c_void_p, c_void_p, c_long, c_float, c_long, _SEQUENCES, c_long, _CACHE, c_void_p],
+    "attend": [c_void_p, c_void_p, c_long, c_float, _VISIBILITY, _SEQUENCES, c_long, _CACHE, c_void_p],
     "block": [*[c_void_p] * 5],
     "pool_close": [c_void_p],
     "read_once": [c_void_p, c_void_p, c_long],

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from phial.kernels.int4_library import ThreadPool, int4_kernels
 from phial.kernels.product import Activations, Floats, handle, pointer, room
-from phial.kernels.structures import CacheStruct, SequenceStruct
+from phial.kernels.structures import CacheStruct, SequenceStruct, VisibilityStruct
+from phial.model.config import BlockSparse
 
 _SWIGLU, _GELU_TANH, _GELU, _GEGELU = range(4)  # as in activation.cpp
 
@@ -174,6 +175,7 @@ def attend(
     cache: LayerCache,
     *,
     window: int | None = None,
+    sparse: BlockSparse | None = None,
     pool: ThreadPool | None = None,
 ) -> Floats:
     """Attention of new tokens, whose keys and values are already in the cache, over all positions up to their own.
@@ -185,6 +187,7 @@ def attend(
         spans: as for `rotate_keep`; here several may share blocks.
         cache: of this layer.
         window: positions that a query sees, its own included; None: all.
+        sparse: which blocks of positions a head sees; None: all.
         pool: threads to share the work.
 
     Returns:
@@ -195,9 +198,26 @@ def attend(
     """
     _check(qkv, heads, spans, cache, window)
     out = np.empty((len(qkv), heads * cache.struct.head_dim), np.float32)
+    sees = visibility(window, sparse, heads)
     sequences = (sequence_structs(spans), len(spans), byref(cache.struct))
-    int4_kernels().attend(handle(pool), pointer(qkv), heads, scale, window or 0, *sequences, pointer(out))
+    int4_kernels().attend(handle(pool), pointer(qkv), heads, scale, byref(sees), *sequences, pointer(out))
     return out
+
+
+def visibility(window: int | None, sparse: BlockSparse | None, heads: int) -> VisibilityStruct:
+    """What a query sees, in C.
+
+    Raises:
+        ValueError: for a window or a pattern that shows nothing.
+    """
+    blocks = (0, 0, 0, 0)
+    if sparse is not None:
+        if min(sparse.block_size, sparse.local_blocks, sparse.stride) < 1:
+            raise ValueError(f"{sparse}")
+        blocks = (sparse.block_size, sparse.local_blocks, sparse.stride, max(1, sparse.stride // heads))
+    if window is not None and window < 1:
+        raise ValueError(f"window {window}")
+    return VisibilityStruct(window or 0, *blocks)
 
 
 def sequence_structs(spans: Sequence[Span]) -> Array[SequenceStruct]:

@@ -52,6 +52,18 @@ class CacheStruct(Structure):
     )
 
 
+class VisibilityStruct(Structure):
+    """What a query sees."""
+
+    _fields_ = (
+        ("window", c_int64),
+        ("block", c_int64),
+        ("local", c_int64),
+        ("stride", c_int64),
+        ("step", c_int64),
+    )
+
+
 class SequenceStruct(Structure):
     """New tokens of a sequence and the blocks that hold it."""
 

@@ -1,226 +1,278 @@
 // Attention of new tokens over the key-value cache.
 //
-// Keys are visited in chunks of 64 positions, cut at multiples of 64, in ascending order; a chunk that a query sees in
-// part adds exact zeros for the rest. A score is the sum over 8 lanes of products of the elements of that lane,
-// ascending; the running maximum, sum and output follow the chunks, and inside a chunk values are added by ascending
-// position. All of it depends on the query's own position and on what it sees, not on the queries beside it.
+// Keys are visited in chunks, cut at multiples of 64 positions and of the visibility's block, in ascending order; a
+// chunk that a query sees in part adds exact zeros for the rest. The running maximum, sum and output follow the chunks
+// of a part of 512 positions; parts are merged in ascending order. All of it depends on the query's own position and on
+// what it sees, not on the queries beside it, nor on which thread does which part.
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "attend.h"
 #include "int4.h"
 #include "vector.h"
 
 namespace {
 
-constexpr long CHUNK = 64;  // positions
-constexpr long ROWS = 16;  // queries times the heads that share a key: one chunk's conversion serves all
+constexpr long PART = 512;  // positions
+constexpr long TASK_ROWS = 16;  // queries times the heads that share a key
 constexpr float INFINITE = __builtin_inff();
 
-// Sums across lanes of eight vectors, each in the order of `sum`.
-INLINE Floats sums(const Floats (&v)[LANES]) {
-#if defined(__AVX2__)
-    const auto four = [](Floats a, Floats b, Floats c, Floats d) {
-        return _mm256_hadd_ps(_mm256_hadd_ps((__m256)a, (__m256)b), _mm256_hadd_ps((__m256)c, (__m256)d));
-    };
-    const __m256 low = four(v[0], v[1], v[2], v[3]), high = four(v[4], v[5], v[6], v[7]);
-    return (Floats)_mm256_add_ps(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
-#else
-    Floats out;
-    for (int i = 0; i < LANES; ++i) out[i] = sum(v[i]);
-    return out;
-#endif
-}
-
-INLINE Floats floats_at(const float* from) { return load(from); }
-INLINE Floats floats_at(const uint16_t* from) { return widened(from); }
-INLINE Floats floats_at(const int8_t* from) { return widened(from); }
-
-// What a thread works on: queries [first, first + count) of a sequence, all heads of one key-value head.
+// What a thread works on: queries [first, first + count) of a sequence, all heads of one key-value head, parts
+// [part, last) of the positions.
 struct Task {
-    long sequence, head, first, count;
+    long sequence, head, first, count, part, last;
+};
+
+// Output, sum and maximum over some positions: [head_dim], sum, maximum. A sum of 0: nothing was seen.
+struct Result {
+    float* output;
+    long dim;
+
+    INLINE float& whole() const { return output[dim]; }
+    INLINE float& most() const { return output[dim + 1]; }
+
+    void clear() const {
+        std::fill(output, output + dim + 1, 0.0f);
+        most() = -INFINITE;
+    }
+
+    void merge(const Result& other) const {
+        if (other.whole() == 0) return;
+        if (whole() == 0) {
+            std::copy(other.output, other.output + dim + 2, output);
+            return;
+        }
+        const float highest = std::max(most(), other.most());
+        const float mine = exponential(all(most() - highest))[0], its = exponential(all(other.most() - highest))[0];
+        for (long i = 0; i < dim; i += LANES) store(output + i, load(output + i) * mine + load(other.output + i) * its);
+        whole() = whole() * mine + other.whole() * its;
+        most() = highest;
+    }
+
+    void divide(float* to) const {
+        for (long i = 0; i < dim; i += LANES) store(to + i, load(output + i) / whole());
+    }
+};
+
+// What a task needs, row by row.
+template <class Kind>
+struct Room {
+    Room(long count, long dim)
+        : floats(new float[count * (CHUNK + 2 * (dim + LANES))]),
+          shorts(new int16_t[count * (dim + LANES)]),
+          rows(count),
+          ranges(count) {
+        for (long row = 0; row < count; ++row) {
+            float* mine = floats.get() + row * (CHUNK + 2 * (dim + LANES));
+            parts.push_back({mine + CHUNK, dim}), wholes.push_back({mine + CHUNK + dim + LANES, dim});
+            rows[row].scores = mine, rows[row].output = parts[row].output;
+            rows[row].lend(shorts.get() + row * (dim + LANES));
+        }
+    }
+    std::unique_ptr<float[]> floats;
+    std::unique_ptr<int16_t[]> shorts;
+    std::vector<Row<Kind>> rows;
+    std::vector<std::pair<long, long>> ranges;
+    std::vector<Result> parts, wholes;
 };
 
 struct Attention {
     const float* qkv;
     long heads;
     float scale;
-    long window;
+    const Visibility& sees;
     const Sequence* sequences;
     const Cache& cache;
     float* out;
     std::vector<long> tokens;
+    float* results;  // not null: each part's results, to be merged later, [row of out, parts of its sequence, head_dim + 8]
+    std::vector<long> offsets;  // in results, of each sequence
 
     INLINE long group() const { return heads / cache.kv_heads; }
     INLINE long width() const { return (heads + 2 * cache.kv_heads) * cache.head_dim; }
-    INLINE long oldest(long position) const { return window ? std::max(0L, position - window + 1) : 0; }
+    INLINE long result_size() const { return cache.head_dim + LANES; }
+    INLINE long oldest(long position) const { return sees.window ? std::max(0L, position - sees.window + 1) : 0; }
+    INLINE long next_cut(long position) const {
+        const long chunk = (position / CHUNK + 1) * CHUNK;
+        return sees.block ? std::min(chunk, (position / sees.block + 1) * sees.block) : chunk;
+    }
 
-    // Where the keys or values of positions [first, last) of a chunk that begins at `start` are, and their scales; the
-    // other places of the chunk point at the first, to be read without being used.
-    template <class Kind>
-    void find(const Task& task, const void* from, const float* from_scales, long start, long first, long last,
-              const Kind** rows, float* scales) const {
-        for (long position = first; position < last; ++position) {
-            const long at = place(cache, sequences[task.sequence], task.head, position);
-            rows[position - start] = static_cast<const Kind*>(from) + at * cache.head_dim;
-            if (cache.bits == 8) scales[position - start] = from_scales[at];
+    // Positions [low, high) of a chunk [from, to) that a query sees, counted from the multiple of 64 below.
+    INLINE std::pair<long, long> seen(long position, long head, long from, long to) const {
+        const long base = from / CHUNK * CHUNK;
+        if (sees.block) {
+            const long block = from / sees.block;
+            const bool near = position / sees.block - block < sees.local;
+            if (!near && (block + head * sees.step + 1) % sees.stride) return {0, 0};
         }
-        for (long j = 0; j < CHUNK; ++j)
-            if (j < first - start || j >= last - start) rows[j] = rows[first - start];
+        return {std::max(oldest(position), from) - base, std::min(position + 1, to) - base};
     }
 
-    // The same rows as floats, for several queries to use.
+    // Where keys and values of positions [from, to) of a chunk are, and their scales; other places of the chunk point
+    // at the first, to be read without being used.
     template <class Kind>
-    void widen(const Kind* const* rows, long first, long last, float* to, const float** wide) const {
-        for (long j = first; j < last; ++j)
-            for (long i = 0; i < cache.head_dim; i += LANES) store(to + j * cache.head_dim + i, floats_at(rows[j] + i));
-        for (long j = 0; j < CHUNK; ++j) wide[j] = to + std::clamp(j, first, last - 1) * cache.head_dim;
-    }
-
-    // query . key for eight keys.
-    template <class Kind>
-    INLINE Floats dots(const float* query, const Kind* const* keys) const {
-        Floats held[LANES] = {};
-        for (long i = 0; i < cache.head_dim; i += LANES) {
-            const Floats q = load(query + i);
-            for (int key = 0; key < LANES; ++key) held[key] += q * floats_at(keys[key] + i);
-        }
-        return sums(held);
-    }
-
-    // output[8 V] := output * kept + sum of weight * value over positions [first, last) of the chunk.
-    template <int V, class Kind>
-    INLINE void gather(float* output, float kept, const float* weights, const Kind* const* values, long offset,
-                       long first, long last) const {
-        Floats held[V];
-        for (int v = 0; v < V; ++v) held[v] = load(output + offset + v * LANES) * kept;
-        for (long j = first; j < last; ++j)
-            for (int v = 0; v < V; ++v) held[v] += floats_at(values[j] + offset + v * LANES) * weights[j];
-        for (int v = 0; v < V; ++v) store(output + offset + v * LANES, held[v]);
-    }
-
-    template <class Kind>
-    void gather(float* output, float kept, const float* weights, const Kind* const* values, long first,
-                long last) const {
-        long i = 0;
-        for (; i + 8 * LANES <= cache.head_dim; i += 8 * LANES)
-            gather<8>(output, kept, weights, values, i, first, last);
-        for (; i + 4 * LANES <= cache.head_dim; i += 4 * LANES)
-            gather<4>(output, kept, weights, values, i, first, last);
-        for (; i < cache.head_dim; i += LANES) gather<1>(output, kept, weights, values, i, first, last);
-    }
-
-    // Scores of one query for positions [first, last) of a chunk become weights. Updates maximum and sum; returns what
-    // the output so far is to be multiplied with. Registers that hold no position that is seen would add zeros.
-    INLINE float weigh(float* scores, long first, long last, float* most, float* whole) const {
-        const long begin = first / LANES * LANES;
-        const auto seen = [&](long j) {
-            const Integers at = Integers{0, 1, 2, 3, 4, 5, 6, 7} + static_cast<int32_t>(j);
-            return (at >= static_cast<int32_t>(first)) & (at < static_cast<int32_t>(last));
-        };
-        Floats peak = all(*most);
-        for (long j = begin; j < last; j += LANES) {
-            const Floats score = seen(j) ? load(scores + j) : all(-INFINITE);
-            store(scores + j, score);
-            peak = score > peak ? score : peak;
-        }
-        float highest = peak[0];
-        for (int lane = 1; lane < LANES; ++lane) highest = peak[lane] > highest ? peak[lane] : highest;
-        Floats sum_of_chunk{};
-        for (long j = begin; j < last; j += LANES) {
-            // Selected again: where all that is seen is -inf, the rest must not become e^(-inf + inf) = NaN.
-            const Floats weight = seen(j) ? exponential(load(scores + j) - highest) : Floats{};
-            store(scores + j, weight);
-            sum_of_chunk += weight;
-        }
-        const float kept = exponential(all(*most - highest))[0];
-        *most = highest;
-        *whole = *whole * kept + sum(sum_of_chunk);
-        return kept;
-    }
-
-    template <class Kind>
-    void scores_of(const float* query, const Kind* const* keys, const float* scales, long low, long high,
-                   float* to) const {
-        for (long j = low / LANES * LANES; j < high; j += LANES) {
-            Floats score = dots(query, keys + j);
-            if (cache.bits == 8) score *= load(scales + j);
-            store(to + j, score * scale);
-        }
-    }
-
-    template <class Kind>
-    void run(const Task& task, float* room) const {
-        const long dim = cache.head_dim, rows = task.count * group();
-        const long start = sequences[task.sequence].start + task.first;
-        float* chunk = room;  // [CHUNK, head_dim]
-        float* scales = chunk + CHUNK * dim;  // [CHUNK]
-        float* scores = scales + CHUNK;  // [rows, CHUNK]
-        float* outputs = scores + rows * CHUNK;  // [rows, head_dim]
-        float *most = outputs + rows * dim, *whole = most + rows, *kept = whole + rows;  // [rows]
-        std::fill(outputs, most, 0.0f);
-        std::fill(most, whole, -INFINITE);
-        std::fill(whole, kept, 0.0f);
-        const long token = tokens[task.sequence] + task.first, end = start + task.count;
-        const auto seen = [&](long row, long from) {
-            const long position = start + row / group();
-            return std::pair<long, long>{std::max(oldest(position) - from, 0L), std::min(position + 1 - from, CHUNK)};
-        };
-        const bool several = rows > 4;  // worth a copy as floats
-        const Kind* found[CHUNK];
-        const float* wide[CHUNK];
-        for (long from = oldest(start) / CHUNK * CHUNK; from < end; from += CHUNK) {
-            const long first = std::max(from, oldest(start)), last = std::min(end, from + CHUNK);
-            find(task, cache.keys, cache.key_scales, from, first, last, found, scales);
-            if (several) widen(found, first - from, last - from, chunk, wide);
-            for (long row = 0; row < rows; ++row) {
-                const auto [low, high] = seen(row, from);
-                if (low >= high) continue;
-                const long head = task.head * group() + row % group();
-                const float* query = qkv + (token + row / group()) * width() + head * dim;
-                float* mine = scores + row * CHUNK;
-                several ? scores_of(query, wide, scales, low, high, mine)
-                        : scores_of(query, found, scales, low, high, mine);
-                kept[row] = weigh(mine, low, high, &most[row], &whole[row]);
+    void find(const Task& task, long from, long to, const Kind** keys, const Kind** values, float* key_scales,
+              float* value_scales) const {
+        const Kind *all_keys = static_cast<const Kind*>(cache.keys), *all_values = static_cast<const Kind*>(cache.values);
+        const long first = from % CHUNK, last = first + to - from;
+        for (long j = first, left = 0, at = 0; j < last; ++j, ++at, --left) {
+            if (left == 0) {  // a new block
+                const long position = from - first + j;
+                at = place(cache, sequences[task.sequence], task.head, position);
+                left = cache.block_size - position % cache.block_size;
             }
-            find(task, cache.values, cache.value_scales, from, first, last, found, scales);
-            if (several) widen(found, first - from, last - from, chunk, wide);
-            for (long row = 0; row < rows; ++row) {
-                const auto [low, high] = seen(row, from);
-                if (low >= high) continue;
-                float *mine = scores + row * CHUNK, *to = outputs + row * dim;
-                for (long j = low; cache.bits == 8 && j < high; ++j) mine[j] *= scales[j];
-                several ? gather(to, kept[row], mine, wide, low, high) : gather(to, kept[row], mine, found, low, high);
+            keys[j] = all_keys + at * cache.head_dim, values[j] = all_values + at * cache.head_dim;
+            if (cache.bits == 8) key_scales[j] = cache.key_scales[at], value_scales[j] = cache.value_scales[at];
+        }
+        std::fill(keys, keys + first, keys[first]), std::fill(keys + last, keys + CHUNK, keys[first]);
+        std::fill(values, values + first, values[first]), std::fill(values + last, values + CHUNK, values[first]);
+    }
+
+    // body(R, first row) for neighbouring rows that see the same, R at a time; rows that see nothing are left out.
+    template <class Body>
+    INLINE void tiles(const std::vector<std::pair<long, long>>& ranges, long rows, Body body) const {
+        for (long row = 0, size; row < rows; row += size) {
+            size = 1;
+            if (ranges[row].first >= ranges[row].second) continue;
+            while (size < ROWS && row + size < rows && ranges[row + size] == ranges[row]) ++size;
+            switch (size) {
+                case 1: body(std::integral_constant<int, 1>(), row); break;
+                case 2: body(std::integral_constant<int, 2>(), row); break;
+                case 3: body(std::integral_constant<int, 3>(), row); break;
+                default: body(std::integral_constant<int, ROWS>(), row);
             }
         }
-        for (long row = 0; row < rows; ++row) {
-            float* to = out + ((token + row / group()) * heads + task.head * group() + row % group()) * dim;
-            for (long i = 0; i < dim; i += LANES) store(to + i, load(outputs + row * dim + i) / whole[row]);
+    }
+
+    template <class Kind>
+    void chunk(const Task& task, long from, long to, Room<Kind>& room) const {
+        const long count = task.count * group(), start = sequences[task.sequence].start + task.first;
+        bool any = false;
+        for (long row = 0; row < count; ++row) {
+            room.ranges[row] = seen(start + row / group(), task.head * group() + row % group(), from, to);
+            any |= room.ranges[row].first < room.ranges[row].second;
         }
+        if (!any) return;
+        const Kind *keys[CHUNK], *values[CHUNK];
+        float key_scales[CHUNK] = {}, value_scales[CHUNK] = {};
+        find(task, from, to, keys, values, key_scales, value_scales);
+        tiles(room.ranges, count, [&](auto size, long row) {
+            const auto [low, high] = room.ranges[row];
+            scores_of<size>(&room.rows[row], keys, cache.head_dim, low, high);
+            for (long i = row; i < row + size; ++i) {
+                weigh(room.rows[i], key_scales, low, high, &room.parts[i].most(), &room.parts[i].whole());
+                room.rows[i].weighted(value_scales, low, high);
+            }
+        });
+        tiles(room.ranges, count, [&](auto size, long row) {
+            const auto [low, high] = room.ranges[row];
+            gather<size>(&room.rows[row], values, cache.head_dim, low, high);
+        });
+    }
+
+    template <class Kind>
+    void run(const Task& task, Room<Kind>& room) const {
+        const long count = task.count * group(), start = sequences[task.sequence].start + task.first;
+        const auto row_of_out = [&](long row) {
+            return (tokens[task.sequence] + task.first + row / group()) * heads + task.head * group() + row % group();
+        };
+        for (long row = 0; row < count; ++row) {
+            const long at = row_of_out(row), query = at / heads * width() + at % heads * cache.head_dim;
+            room.rows[row].prepare(qkv + query, cache.head_dim, scale);
+            room.wholes[row].clear();
+        }
+        for (long part = task.part; part < task.last; ++part) {
+            for (long row = 0; row < count; ++row) room.parts[row].clear();
+            const long end = std::min((part + 1) * PART, start + task.count);
+            for (long from = std::max(part * PART, oldest(start)), to; from < end; from = to) {
+                to = std::min(next_cut(from), end);
+                chunk(task, from, to, room);
+            }
+            for (long row = 0; row < count; ++row) {
+                const float* mine = room.parts[row].output;
+                if (results)
+                    std::copy(mine, mine + result_size(), result(task.sequence, row_of_out(row), part));
+                else
+                    room.wholes[row].merge(room.parts[row]);
+            }
+        }
+        for (long row = 0; !results && row < count; ++row)
+            room.wholes[row].divide(out + row_of_out(row) * cache.head_dim);
+    }
+
+    template <class Kind>
+    void run(Pool* pool, const std::vector<Task>& tasks) const {
+        const long size = static_cast<long>(tasks.size()), grain = size / (threads_of(pool) * 8);
+        share(pool, size, grain, [&](long first, long last) {
+            Room<Kind> room(queries() * group(), cache.head_dim);
+            for (long task = first; task < last; ++task) run(tasks[task], room);
+        });
+    }
+
+    INLINE long queries() const { return std::max(1L, TASK_ROWS / group()); }
+    INLINE long first_part(long s) const { return oldest(sequences[s].start) / PART; }
+    INLINE long parts(long s) const { return (sequences[s].start + sequences[s].count + PART - 1) / PART; }
+
+    float* result(long s, long row, long part) const {
+        return results + offsets[s] + ((row - tokens[s] * heads) * parts(s) + part) * result_size();
+    }
+
+    // One task for each part.
+    std::vector<Task> split(const std::vector<Task>& tasks) const {
+        std::vector<Task> out;
+        for (Task task : tasks)
+            for (long part = first_part(task.sequence), last = task.last; part < last; ++part) {
+                task.part = part, task.last = part + 1;
+                out.push_back(task);
+            }
+        return out;
+    }
+
+    // A row of the output, from all of its parts.
+    void merge(long row) const {
+        const long s = std::upper_bound(tokens.begin(), tokens.end(), row / heads) - tokens.begin() - 1;
+        const long position = sequences[s].start + row / heads - tokens[s];
+        const Result whole{result(s, row, first_part(s)), cache.head_dim};
+        for (long part = first_part(s) + 1; part <= position / PART; ++part)
+            whole.merge({result(s, row, part), cache.head_dim});
+        whole.divide(out + row * cache.head_dim);
     }
 };
 
 }  // namespace
 
 // out float32 [tokens, heads * head_dim] from the queries in qkv, laid out as in rotate_keep, which has kept the keys
-// and values of these tokens too. A query sees its own position and those before it, with a window > 0 only the last
-// `window` of them.
-EXPORT void attend(Pool* pool, const float* qkv, long heads, float scale, long window, const Sequence* sequences,
-                   long count, const Cache* cache, float* out) {
-    const Attention attention{qkv, heads, scale, window, sequences, *cache, out, first_tokens(sequences, count)};
-    const long queries = std::max(1L, ROWS / attention.group());
+// and values of these tokens too. A query sees its own position, and of those before it what `sees` says.
+EXPORT void attend(Pool* pool, const float* qkv, long heads, float scale, const Visibility* sees,
+                   const Sequence* sequences, long count, const Cache* cache, float* out) {
+    Attention attention{qkv, heads, scale, *sees, sequences, *cache, out, first_tokens(sequences, count), nullptr, {}};
     std::vector<Task> tasks;
+    bool several = false;  // parts
     for (long s = 0; s < count; ++s)
-        for (long first = 0; first < sequences[s].count; first += queries)
-            for (long head = 0; head < cache->kv_heads; ++head)
-                tasks.push_back({s, head, first, std::min<long>(queries, sequences[s].count - first)});
-    const long size = static_cast<long>(tasks.size()), grain = size / (threads_of(pool) * 8);
-    share(pool, size, grain, [&](long first, long last) {
-        const long dim = cache->head_dim, rows = queries * attention.group();
-        std::vector<float> room(CHUNK * (dim + 1) + rows * (CHUNK + dim + 3));
-        for (long task = first; task < last; ++task)
-            cache->bits == 8 ? attention.run<int8_t>(tasks[task], room.data())
-                             : attention.run<uint16_t>(tasks[task], room.data());
+        for (long first = 0, size; first < sequences[s].count; first += size) {
+            size = std::min<long>(attention.queries(), sequences[s].count - first);
+            const long start = sequences[s].start + first, part = attention.oldest(start) / PART;
+            const long last = (start + size - 1) / PART + 1;
+            several |= last - part > 1;
+            for (long head = 0; head < cache->kv_heads; ++head) tasks.push_back({s, head, first, size, part, last});
+        }
+    std::unique_ptr<float[]> results;
+    if (several && static_cast<long>(tasks.size()) < threads_of(pool) * 16 && threads_of(pool) > 1) {
+        long size = 0;
+        for (long s = 0; s < count; ++s) {
+            attention.offsets.push_back(size);
+            size += sequences[s].count * heads * attention.parts(s) * attention.result_size();
+        }
+        results.reset(new float[size]);
+        attention.results = results.get();
+        tasks = attention.split(tasks);
+    }
+    cache->bits == 8 ? attention.run<int8_t>(pool, tasks) : attention.run<uint16_t>(pool, tasks);
+    if (!results) return;
+    share(pool, attention.tokens[count] * heads, 8, [&](long first, long last) {
+        for (long row = first; row < last; ++row) attention.merge(row);
     });
 }

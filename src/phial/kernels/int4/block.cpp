@@ -88,7 +88,7 @@ EXPORT void block(Pool* pool, const Shape* shape, const Block* block, const Step
         s.narrow(step->wanted);
         if (!block->between.weight) norm(block->before, s.normal);
     }
-    attend(pool, s.qkv, shape->heads, shape->scale, shape->window, sequences, step->count, &block->cache, s.attended);
+    attend(pool, s.qkv, shape->heads, shape->scale, &block->sees, sequences, step->count, &block->cache, s.attended);
     quantize(pool, s.attended, out.rotated, &s.mixed);
     multiply(pool, &out.matrix, &s.mixed, out.bias, 1, x);
     if (!up.matrix.weights) return;

@@ -19,7 +19,7 @@ struct Gain {
 
 // What all layers of a model have in common.
 struct Shape {
-    int64_t heads, window;  // window 0: all positions
+    int64_t heads;
     int64_t centred;  // LayerNorm instead of RMSNorm
     int64_t activation;  // as activate_quantize has it
     int64_t by_group;  // vectors get a scale a group
@@ -29,6 +29,7 @@ struct Shape {
 struct Block {
     Linear qkv, out, up, down;  // up without weights: the caller does the feed-forward
     Gain before, between;  // between without weights: attention and feed-forward read the same norm
+    Visibility sees;
     Cache cache;
 };
 

@@ -20,6 +20,13 @@ struct Sequence {
     int64_t start, count;
 };
 
+// Which positions a query sees of those up to its own. window > 0: the last `window`, its own included. block > 0
+// (Phi-3-small): of blocks of so many positions the last `local`, its own included, and those whose number k has
+// (k + head * step + 1) % stride == 0.
+struct Visibility {
+    int64_t window, block, local, stride, step;
+};
+
 // Index of a head of a position, in units of head_dim elements and of scales.
 INLINE long place(const Cache& cache, const Sequence& sequence, long head, long position) {
     const long block = sequence.table[position / cache.block_size];

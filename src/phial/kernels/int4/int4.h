@@ -24,8 +24,8 @@ EXPORT void norm_quantize(Pool* pool, const float* x, const float* weight, const
 EXPORT void activate_quantize(Pool* pool, const float* x, long kind, float limit, long rotated, const Activations* out);
 EXPORT void rotate_keep(Pool* pool, float* qkv, long heads, const float* cosine, const float* sine, long half,
                         const Sequence* sequences, long count, const Cache* cache);
-EXPORT void attend(Pool* pool, const float* qkv, long heads, float scale, long window, const Sequence* sequences,
-                   long count, const Cache* cache, float* out);
+EXPORT void attend(Pool* pool, const float* qkv, long heads, float scale, const Visibility* sees,
+                   const Sequence* sequences, long count, const Cache* cache, float* out);
 
 EXPORT long peak(Pool* pool, long turns);
 EXPORT void read_once(Pool* pool, const uint8_t* data, long bytes);

@@ -37,14 +37,14 @@ INLINE int32_t quantize_group(const float* from, long count, long group, float i
     return out;
 }
 
-// scale = magnitude / 127. A vector that is not finite has the scale NaN and values 0, so that all that is made of it
+// scale = magnitude / levels. A vector that is not finite has the scale NaN and values 0, so that all that is made of it
 // is NaN; one below 2^-100, whose reciprocal could overflow, counts as 0.
-INLINE float scale_of(int32_t bits, float* inverse) {
+INLINE float scale_of(int32_t bits, float* inverse, float levels = 127.0f) {
     float most;
     std::memcpy(&most, &bits, sizeof most);
     const bool finite = bits < 0x7f800000, tiny = most < 7.888609e-31f;
-    *inverse = finite && !tiny ? 127.0f / most : 0.0f;
-    return finite ? (tiny ? 0.0f : most / 127.0f) : __builtin_nanf("");
+    *inverse = finite && !tiny ? levels / most : 0.0f;
+    return finite ? (tiny ? 0.0f : most / levels) : __builtin_nanf("");
 }
 
 // One token, float32 [width].

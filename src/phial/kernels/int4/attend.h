@@ -1,0 +1,259 @@
+// Products of several queries with cached keys, and of their weights with cached values, a few rows at a time so that a
+// key or value is converted once for all of them. What a row gets does not depend on the rows beside it.
+//
+// Half precision is widened, and a score is the sum over 8 lanes of products of the elements of that lane, ascending.
+// For int8 queries and weights are rounded to 16 bits, which costs the four-hundredth part of what the cache's own
+// rounding does, and the sums are of integers, so exact.
+#pragma once
+
+#include <algorithm>
+
+#include "quantize.h"
+#include "vector.h"
+
+constexpr long CHUNK = 64;  // positions
+constexpr int ROWS = 4;  // at a time
+
+typedef int16_t Shorts __attribute__((vector_size(16)));
+typedef int16_t Pairs __attribute__((vector_size(32)));
+
+// Sums across lanes of four vectors, each in the order of `sum`.
+INLINE void sums_of_four(const Floats* v, float* to) {
+#if defined(__AVX2__)
+    const __m256 four = _mm256_hadd_ps(_mm256_hadd_ps((__m256)v[0], (__m256)v[1]),
+                                       _mm256_hadd_ps((__m256)v[2], (__m256)v[3]));
+    _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(four), _mm256_extractf128_ps(four, 1)));
+#else
+    for (int i = 0; i < 4; ++i) to[i] = sum(v[i]);
+#endif
+}
+
+INLINE void sums_of_four(const Integers* v, float* to) {
+#if defined(__AVX2__)
+    const __m256i four = _mm256_hadd_epi32(_mm256_hadd_epi32((__m256i)v[0], (__m256i)v[1]),
+                                           _mm256_hadd_epi32((__m256i)v[2], (__m256i)v[3]));
+    const __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+    _mm_storeu_ps(to, _mm_cvtepi32_ps(sums));
+#else
+    for (int i = 0; i < 4; ++i) {
+        int32_t total = 0;
+        for (int lane = 0; lane < LANES; ++lane) total += v[i][lane];
+        to[i] = static_cast<float>(total);
+    }
+#endif
+}
+
+// a[0] * b[0] + a[1] * b[1], a[2] * b[2] + a[3] * b[3], ...
+INLINE Integers products(Pairs a, Pairs b) {
+#if defined(__AVX2__)
+    return (Integers)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#else
+    Integers out;
+    for (int lane = 0; lane < LANES; ++lane) out[lane] = a[2 * lane] * b[2 * lane] + a[2 * lane + 1] * b[2 * lane + 1];
+    return out;
+#endif
+}
+
+// 16 bytes, or 8 and zeros.
+INLINE Pairs pairs(const int8_t* from, bool whole) {
+    typedef int8_t Sixteen __attribute__((vector_size(16)));
+    Sixteen bytes{};
+    whole ? std::memcpy(&bytes, from, 16) : std::memcpy(&bytes, from, 8);
+    return __builtin_convertvector(bytes, Pairs);
+}
+
+// one[0], two[0], one[1], two[1], ... of 8 bytes each.
+INLINE Pairs alternating(const int8_t* one, const int8_t* two) {
+#if defined(__AVX2__)
+    int64_t first, second;
+    std::memcpy(&first, one, 8), std::memcpy(&second, two, 8);
+    return (Pairs)_mm256_cvtepi8_epi16(_mm_unpacklo_epi8(_mm_cvtsi64_si128(first), _mm_cvtsi64_si128(second)));
+#else
+    Pairs out;
+    for (int i = 0; i < LANES; ++i) out[2 * i] = one[i], out[2 * i + 1] = two[i];
+    return out;
+#endif
+}
+
+INLINE Pairs repeated(const int16_t* pair) {
+    int32_t both;
+    std::memcpy(&both, pair, sizeof both);
+    const Integers out = Integers{} + both;
+    return (Pairs)out;
+}
+
+template <class Kind>
+struct Row;
+
+// A query of some head against a cache of halves.
+template <>
+struct Row<uint16_t> {
+    const float* query;  // [head_dim]
+    float factor;  // of its scores
+    float* scores;  // [CHUNK], then weights
+    float kept;  // what its output so far is multiplied with
+    float* output;  // [head_dim]
+
+    // Scores of K keys for R rows.
+    template <int R, int K>
+    static INLINE void dots(const Row* rows, const uint16_t* const* keys, long dim, float* to) {
+        Floats held[R * K] = {};
+        for (long i = 0; i < dim; i += LANES) {
+            Floats queries[R];
+            for (int r = 0; r < R; ++r) queries[r] = load(rows[r].query + i);
+            for (int k = 0; k < K; ++k) {
+                const Floats key = widened(keys[k] + i);
+                for (int r = 0; r < R; ++r) held[r * K + k] += queries[r] * key;
+            }
+        }
+        for (int n = 0; n < R * K; n += 4) sums_of_four(held + n, to + n);
+    }
+
+    // V times 8 elements of the outputs of R rows, values by ascending position.
+    template <int R, int V>
+    static INLINE void gather(const Row* rows, const uint16_t* const* values, long offset, long low, long high) {
+        Floats held[R * V];
+        for (int r = 0; r < R; ++r)
+            for (int v = 0; v < V; ++v) held[r * V + v] = load(rows[r].output + offset + v * LANES) * rows[r].kept;
+        for (long j = low; j < high; ++j)
+            for (int v = 0; v < V; ++v) {
+                const Floats value = widened(values[j] + offset + v * LANES);
+                for (int r = 0; r < R; ++r) held[r * V + v] += value * rows[r].scores[j];
+            }
+        for (int r = 0; r < R; ++r)
+            for (int v = 0; v < V; ++v) store(rows[r].output + offset + v * LANES, held[r * V + v]);
+    }
+
+    void lend(int16_t*) {}
+    void prepare(const float* from, long, float scale) { query = from, factor = scale; }
+    INLINE Floats scaled(const float*, long j) const { return load(scores + j) * factor; }
+    void weighted(const float*, long, long) {}
+};
+
+// The same against a cache of int8.
+template <>
+struct Row<int8_t> {
+    int16_t* query;  // [head_dim to a multiple of 16]
+    float factor;
+    float* scores;
+    float kept;
+    float* output;
+    int16_t weights[CHUNK];  // of values without their scales
+    float weight;  // of which each is a multiple
+
+    template <int R, int K>
+    static INLINE void dots(const Row* rows, const int8_t* const* keys, long dim, float* to) {
+        Integers held[R * K] = {};
+        const auto step = [&](long i, bool whole) {
+            for (int k = 0; k < K; ++k) {
+                const Pairs key = pairs(keys[k] + i, whole);
+                for (int r = 0; r < R; ++r) {
+                    Pairs query;
+                    std::memcpy(&query, rows[r].query + i, sizeof query);
+                    held[r * K + k] += products(query, key);
+                }
+            }
+        };
+        long i = 0;
+        for (; i + 2 * LANES <= dim; i += 2 * LANES) step(i, true);
+        if (i < dim) step(i, false);
+        for (int n = 0; n < R * K; n += 4) sums_of_four(held + n, to + n);
+    }
+
+    template <int R, int V>
+    static INLINE void gather(const Row* rows, const int8_t* const* values, long offset, long low, long high) {
+        Integers held[R * V] = {};
+        for (long j = low / 2 * 2; j < high; j += 2)
+            for (int v = 0; v < V; ++v) {
+                const long at = offset + v * LANES;
+                const Pairs value = alternating(values[j] + at, values[j + 1] + at);
+                for (int r = 0; r < R; ++r) held[r * V + v] += products(value, repeated(rows[r].weights + j));
+            }
+        for (int r = 0; r < R; ++r)
+            for (int v = 0; v < V; ++v) {
+                float* at = rows[r].output + offset + v * LANES;
+                store(at, load(at) * rows[r].kept + floats(held[r * V + v]) * rows[r].weight);
+            }
+    }
+
+    void lend(int16_t* room) { query = room; }
+
+    // The query in 16 bits: fewer levels where more than 512 products of 16 by 8 bits would not fit 32 bits.
+    void prepare(const float* from, long dim, float scale) {
+        float inverse;
+        const float levels = static_cast<float>(std::min(32767L, (1L << 24) / dim));
+        factor = scale_of(magnitude(from, dim), &inverse, levels) * scale;
+        std::memset(query, 0, (dim + LANES) / (2 * LANES) * 2 * LANES * sizeof *query);
+        for (long i = 0; inverse != 0 && i < dim; i += LANES) {
+            const Integers steps = __builtin_convertvector(nearest(load(from + i) * inverse), Integers);
+            const Shorts shorts = __builtin_convertvector(steps, Shorts);
+            std::memcpy(query + i, &shorts, sizeof shorts);
+        }
+    }
+
+    INLINE Floats scaled(const float* scales, long j) const { return load(scores + j) * load(scales + j) * factor; }
+
+    // Weights times their values' scales in 16 bits; 0 outside positions [low, high).
+    void weighted(const float* scales, long low, long high) {
+        float inverse;
+        for (long j = low; j < high; ++j) scores[j] *= scales[j];
+        weight = scale_of(magnitude(scores + low, high - low), &inverse, 32767);
+        std::memset(weights, 0, sizeof weights);
+        for (long j = low; inverse != 0 && j < high; j += LANES) {
+            const long left = std::min(LANES, high - j);
+            const Floats some = nearest((left == LANES ? load(scores + j) : load(scores + j, left)) * inverse);
+            const Shorts shorts = __builtin_convertvector(__builtin_convertvector(some, Integers), Shorts);
+            std::memcpy(weights + j, &shorts, left * sizeof shorts[0]);
+        }
+    }
+};
+
+// Scores of positions [low, high) for R rows; up to 7 places on either side are written too.
+template <int R, class Kind>
+void scores_of(Row<Kind>* rows, const Kind* const* keys, long dim, long low, long high) {
+    constexpr int K = R == 1 ? 8 : (R == 4 ? 2 : 4);
+    for (long j = low / LANES * LANES; j < high; j += K) {
+        float sums[R * K];
+        Row<Kind>::template dots<R, K>(rows, keys + j, dim, sums);
+        for (int r = 0; r < R; ++r) std::memcpy(rows[r].scores + j, sums + r * K, K * sizeof(float));
+    }
+}
+
+// output := output * kept + sum of weight * value over positions [low, high), for R rows.
+template <int R, class Kind>
+void gather(Row<Kind>* rows, const Kind* const* values, long dim, long low, long high) {
+    constexpr int V = R == 1 ? 8 : (R == 4 ? 2 : 4);
+    long i = 0;
+    for (; i + V * LANES <= dim; i += V * LANES) Row<Kind>::template gather<R, V>(rows, values, i, low, high);
+    for (; i < dim; i += LANES) Row<Kind>::template gather<R, 1>(rows, values, i, low, high);
+}
+
+// Scores of a row for positions [low, high) become weights. Updates the maximum and the sum so far, and what the output
+// so far is to be multiplied with. Registers that hold no position that is seen would add zeros.
+template <class Kind>
+INLINE void weigh(Row<Kind>& row, const float* scales, long low, long high, float* most, float* whole) {
+    const long begin = low / LANES * LANES;
+    float* scores = row.scores;
+    const auto seen = [&](long j) {
+        const Integers at = Integers{0, 1, 2, 3, 4, 5, 6, 7} + static_cast<int32_t>(j);
+        return (at >= static_cast<int32_t>(low)) & (at < static_cast<int32_t>(high));
+    };
+    Floats peak = all(*most);
+    for (long j = begin; j < high; j += LANES) {
+        const Floats score = seen(j) ? row.scaled(scales, j) : all(-__builtin_inff());
+        store(scores + j, score);
+        peak = score > peak ? score : peak;
+    }
+    float highest = peak[0];
+    for (int lane = 1; lane < LANES; ++lane) highest = peak[lane] > highest ? peak[lane] : highest;
+    Floats sum_of_chunk{};
+    for (long j = begin; j < high; j += LANES) {
+        // Selected again: where all that is seen is -inf, the rest must not become e^(-inf + inf) = NaN.
+        const Floats weight = seen(j) ? exponential(load(scores + j) - highest) : Floats{};
+        store(scores + j, weight);
+        sum_of_chunk += weight;
+    }
+    row.kept = exponential(all(*most - highest))[0];
+    *most = highest;
+    *whole = *whole * row.kept + sum(sum_of_chunk);
+}
