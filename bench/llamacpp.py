@@ -29,10 +29,7 @@ from typing import Any
 
 import numpy as np
 
-MEASURES = ("decode_16", "decode_2048", "streams_8", "prefill_128", "prefill_512")
-STEPS = {"decode_16": 16, "decode_2048": 8, "streams_8": 6}
-CONTEXT = {"decode_16": 16, "decode_2048": 2048, "streams_8": 16}
-LONG = {"decode_32k": 32_000}  # with an int8 cache
+MEASURES = ("decode 16", "decode 2048", "streams 8", "prefill 128", "prefill 512")
 
 
 def shape_of(name: str, layers: int | None) -> dict[str, Any]:
@@ -60,63 +57,13 @@ def matrices(shape: dict[str, Any]) -> dict[str, tuple[int, int]]:
 
 def ours(shape: dict[str, Any], threads: int, cache_bits: int, room: int) -> Callable[[str], float]:
     """A function that measures our side."""
-    from phial.engine.int4_decoder import Int4Decoder
-    from phial.kernels.int4_library import ThreadPool
-    from phial.kernels.layer import Span, layer_cache
-    from phial.kernels.packing import PackedMatrix
+    from phial.engine.int4_backend import Int4Backend
+    from phial.engine.measure import random_quantized, seconds
     from phial.model.presets import preset
-    from phial.quant.quantized import QuantizedModel
 
-    rng = np.random.default_rng(0)
-
-    def packed(rows: int, columns: int) -> PackedMatrix:
-        weights = np.frombuffer(rng.bytes(rows * columns // 2), np.uint8).reshape(rows // 8, columns // 128, 16, 32)
-        return PackedMatrix(weights, np.full((rows // 8, columns // 128, 8), 0.004, np.float16), None, rows, columns, 4, 128)
-
-    config = replace(preset(shape["name"]).config, num_hidden_layers=shape["layers"], sliding_window=None)
-    ones = np.ones(shape["hidden"], np.float32)
-    floats, held = {"norm.weight": ones}, {}
-    for index in range(shape["layers"]):
-        for norm in ("input_layernorm", "post_attention_layernorm"):
-            floats[f"layers.{index}.{norm}.weight"] = ones
-        names = {"qkv": "self_attn.qkv_proj", "out": "self_attn.o_proj", "up": "mlp.gate_up_proj", "down": "mlp.down_proj"}
-        for kind, name in names.items():
-            held[f"layers.{index}.{name}"] = packed(*matrices(shape)[kind])
-    held["lm_head"] = packed(*matrices(shape)["head"])
-    if not shape["tied"]:
-        floats["embed_tokens.weight"] = rng.normal(0, 0.02, (shape["vocab"], shape["hidden"])).astype(np.float16)
-    size = 32
-    blocks = -(-room // size)
-    caches = [
-        layer_cache(8 * blocks if room < 4096 else blocks, shape["kv_heads"], size, shape["head_dim"], bits=cache_bits)
-        for _ in range(shape["layers"])
-    ]
-    model = QuantizedModel(config, held, floats, by_group=False, rotated=frozenset())
-    decoder = Int4Decoder(model, caches, ThreadPool(threads))
-    tables = [np.arange(blocks, dtype=np.int32) + row * blocks for row in range(8)]
-
-    def run(ids: list[int], starts: list[int], rows: list[int], wanted: int = 1) -> None:
-        count = len(ids) // len(rows)
-        spans = [Span(tables[row], start, count) for row, start in zip(rows, starts, strict=True)]
-        decoder.step(np.array(ids), spans, [False] * len(rows), [wanted] * len(rows))
-
-    def measure(name: str) -> float:
-        if name.startswith("prefill"):
-            count = int(name.split("_")[1])
-            started = time.perf_counter()
-            run(list(range(300, 300 + count)), [0], [0])
-            return time.perf_counter() - started
-        context, rows = (LONG | CONTEXT)[name], list(range(8 if name == "streams_8" else 1))
-        for row in rows:
-            for start in range(0, context, 512):
-                run(list(range(300, 300 + min(512, context - start))), [start], [row])
-        steps = STEPS.get(name, 4)
-        started = time.perf_counter()
-        for step in range(steps):
-            run([400 + step] * len(rows), [context + step] * len(rows), rows)
-        return (time.perf_counter() - started) / steps
-
-    return measure
+    config = replace(preset(shape["name"]).config, num_hidden_layers=shape["layers"], sliding_window=None, vision=None)
+    backend = Int4Backend(random_quantized(replace(config, max_position_embeddings=room)), room, cache_bits, threads)
+    return lambda name: seconds(backend, name)
 
 
 def write_gguf(path: Path, shape: dict[str, Any]) -> None:
@@ -207,18 +154,17 @@ def theirs(path: str, threads: int, cache_bits: int, room: int) -> Callable[[str
 
     def measure(name: str) -> float:
         nonlocal streams
-        streams = 8 if name == "streams_8" else 1
+        streams = 8 if name == "streams 8" else 1
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(contexts[streams]), True)
         if name.startswith("prefill"):
-            count = int(name.split("_")[1])
             started = time.perf_counter()
-            run(list(range(300, 300 + count)), [0], [0])
+            run(list(range(300, 300 + int(name.split()[1]))), [0], [0])
             return time.perf_counter() - started
-        length, rows = (LONG | CONTEXT)[name], list(range(8 if name == "streams_8" else 1))
+        length, rows = (16 if streams == 8 else int(name.split()[1])), list(range(streams))
         for row in rows:
             for start in range(0, length, 512):
                 run(list(range(300, 300 + min(512, length - start))), [start], [row])
-        steps = STEPS.get(name, 4)
+        steps = 6 if streams == 8 else 16 if length < 1000 else 8  # as many as on our side
         started = time.perf_counter()
         for step in range(steps):
             run([400 + step] * len(rows), [length + step] * len(rows), rows)
@@ -270,23 +216,6 @@ class Side:
         self.process.wait()
 
 
-def limits(threads: int) -> tuple[float, float]:
-    """Bytes and multiply-adds a second that these threads reach."""
-    from phial.kernels.int4_library import ThreadPool, int4_kernels
-
-    library, pool = int4_kernels(), ThreadPool(threads)
-    stream, turns = np.ones(256 << 20, np.uint8), 2_000_000
-    reading, adding = [], []
-    for _ in range(3):
-        started = time.perf_counter()
-        library.read_once(pool.handle, stream.ctypes.data, stream.nbytes)
-        reading.append(time.perf_counter() - started)
-        started = time.perf_counter()
-        count = library.peak(pool.handle, turns)
-        adding.append((time.perf_counter() - started) / count)
-    return stream.nbytes / statistics.median(reading), 1 / statistics.median(adding)
-
-
 def main() -> None:
     """Measure both sides in turn and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -305,7 +234,7 @@ def main() -> None:
     if importlib.util.find_spec("gguf") is None:
         raise SystemExit("install phial-lm[gguf] first")
     shape, names = shape_of(arguments.shape, arguments.layers), arguments.measures.split(",")
-    room = 33_024 if "decode_32k" in names else 2_304
+    room = max(2_304, *(int(name.split()[1]) + 64 for name in names))
     facts = {"shape": shape, "threads": arguments.threads, "cache_bits": arguments.cache_bits, "room": room}
     found: dict[str, dict[str, list[float]]] = {name: {"phial": [], "llama.cpp": []} for name in names}
     with tempfile.TemporaryDirectory() as folder:
@@ -324,7 +253,10 @@ def main() -> None:
         memory = {side: process.peak() for side, process in sides.items()}
         for process in sides.values():
             process.close()
-    read, peak = limits(arguments.threads)
+    from phial.engine.measure import machine_limits
+
+    limits = machine_limits(arguments.threads)
+    read, peak = limits.bytes, limits.multiplications
     sizes = matrices(shape)
     body = shape["layers"] * sum(rows * columns for kind, (rows, columns) in sizes.items() if kind != "head")
     head = sizes["head"][0] * sizes["head"][1]
@@ -332,7 +264,7 @@ def main() -> None:
     print(f"{arguments.shape}, {shape['layers']} layers, {arguments.threads} threads, build {os.environ.get('PHIAL_KERNELS', 'auto')}")
     print(f"limits: {read / 1e9:.1f} GB/s, {peak / 1e9:.0f} GMAC/s")
     for name in names:
-        tokens = int(name.split("_")[1]) if name.startswith("prefill") else (8 if name == "streams_8" else 1)
+        tokens = int(name.split()[1]) if name.startswith("prefill") else (8 if name == "streams 8" else 1)
         work = body * tokens + head * (1 if name.startswith("prefill") else tokens)
         medians = {side: statistics.median(values) for side, values in found[name].items()}
         bound = max((body + head) * 4.125 / 8 / read, work / peak)

@@ -90,6 +90,10 @@ class Int4Backend:
         self._blocks.free(sequence)
         del self._long[sequence]
 
+    def forget(self) -> None:
+        """Share nothing that was computed before, so that a measurement computes it again."""
+        self._blocks.clear()
+
     def room(self) -> int:
         """New tokens that can be stored; see `Backend.room`."""
         return self._blocks.room()

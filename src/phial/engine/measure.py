@@ -1,0 +1,201 @@
+"""How fast this machine runs a model, beside what its memory and its integer units could give."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from phial.engine.backend import Work
+from phial.engine.int4_backend import Int4Backend
+from phial.errors import PhialError
+from phial.kernels.int4_library import ThreadPool, int4_build, int4_kernels
+from phial.kernels.packing import PackedMatrix
+from phial.model.config import ModelConfig
+from phial.model.presets import preset
+from phial.quant.folder import is_quantized, read_quantized
+from phial.quant.quantized import HEAD, QuantizedModel, float_shapes, float_type, matrix_shapes
+
+MEASURES = ("decode 16", "decode 2048", "streams 8", "prefill 128", "prefill 512")
+_STREAM = 256 << 20  # bytes, beyond every cache
+_TURNS = 2_000_000
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the threads reach: bytes a second read once from first to last, multiply-adds a second out of registers."""
+
+    bytes: float
+    multiplications: float
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One measure.
+
+    Attributes:
+        name: "decode N" and "streams N": one token a stream after N or 16 others; "prefill N": a prompt.
+        tokens: a second.
+        bytes: of weights, a second.
+        multiplications: of the matrices, a second.
+        share: of the scarcer limit.
+    """
+
+    name: str
+    tokens: float
+    bytes: float
+    multiplications: float
+    share: float
+
+
+def machine_limits(threads: int | None = None) -> Limits:
+    """Measure the limits on as many threads; one a core by default. Without AVX2 the second is not known: infinite."""
+    library, pool = int4_kernels(), ThreadPool(threads)
+    stream = np.ones(_STREAM, np.uint8)
+    reading, adding = [], []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        library.read_once(pool.handle, stream.ctypes.data, stream.nbytes)
+        reading.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        count = library.peak(pool.handle, _TURNS)
+        adding.append(count / (time.perf_counter() - started))
+    pool.close()
+    most = statistics.median(adding)
+    return Limits(_STREAM / statistics.median(reading), most if most > 0 else float("inf"))
+
+
+def random_quantized(config: ModelConfig, group_size: int = 128) -> QuantizedModel:
+    """A model of int4 weights that look like any others to a kernel."""
+    rng = np.random.default_rng(0)
+
+    def packed(rows: int, columns: int) -> PackedMatrix:
+        blocks, groups = -(-rows // 8), -(-columns // group_size)
+        weights = np.empty((blocks, groups, group_size // 8, 32), np.uint8)
+        weights.reshape(-1)[:] = np.frombuffer(rng.bytes(weights.size), np.uint8)
+        scales = np.full((blocks, groups, 8), 0.004, np.float16)
+        return PackedMatrix(weights, scales, None, rows, columns, 4, group_size)
+
+    def floats(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        if "norm" in name:
+            return np.ones(shape, np.float32)
+        return rng.standard_normal(shape, np.float32).astype(float_type(name, shape)) * float_type(name, shape)(0.02)
+
+    return QuantizedModel(
+        config,
+        {name: packed(*shape) for name, shape in matrix_shapes(config).items()},
+        {name: floats(name, shape) for name, shape in float_shapes(config).items()},
+    )
+
+
+def seconds(backend: Int4Backend, measure: str) -> float:
+    """One measure, in seconds a step (a token of every stream, or a prompt).
+
+    Raises:
+        PhialError: a measure that is not known, or a cache that is too small for it.
+    """
+    kind, _, number = measure.partition(" ")
+    if kind not in ("decode", "streams", "prefill") or not number.isdecimal() or int(number) < 1:
+        raise PhialError(f"measure {measure!r}", where="bench engine", do=f"choose from {', '.join(MEASURES)}")
+    count = int(number)
+    context, streams, steps = {
+        "decode": (count, 1, 16 if count < 1000 else 8), "streams": (16, count, 6), "prefill": (0, 1, 1),
+    }[kind]  # fmt: skip
+    if (context + (count if kind == "prefill" else steps)) > backend.max_length:
+        do = "give a larger cache or a shorter measure"
+        raise PhialError(f"{measure} does not fit {backend.max_length} tokens", where="bench engine", do=do)
+    sequences = [backend.open(salt=b"%d" % row)[0] for row in range(streams)]
+    vocab = backend.config.vocab_size
+    try:
+        for sequence in sequences:
+            for start in range(0, context, 512):
+                ids = [(300 + place) % vocab for place in range(start, min(start + 512, context))]
+                backend.run([Work(sequence, ids, wanted=0)])
+        if kind == "prefill":
+            work = [Work(sequences[0], [(300 + place) % vocab for place in range(count)])]
+            started = time.perf_counter()
+            backend.run(work)
+            return time.perf_counter() - started
+        started = time.perf_counter()
+        for step in range(steps):
+            backend.run([Work(sequence, [(400 + step + row) % vocab]) for row, sequence in enumerate(sequences)])
+        return (time.perf_counter() - started) / steps
+    finally:
+        for sequence in sequences:
+            backend.free(sequence)
+        backend.forget()
+
+
+def rate(model: QuantizedModel, measure: str, taken: float, limits: Limits) -> Rate:
+    """A measure's seconds as rates; see `Rate`."""
+    kind, _, number = measure.partition(" ")
+    count = 1 if kind == "decode" else int(number)
+    rows = 1 if kind == "prefill" else count  # tokens whose logits are made
+    active = 1.0 if model.config.experts is None else 2 / model.config.experts.count
+    body = weights = 0.0
+    for name, matrix in model.matrices.items():
+        if name != HEAD:
+            share = active if ".moe." in name else 1.0
+            body += share * matrix.rows * matrix.columns
+            weights += matrix.nbytes * min(1.0, share * count)
+    head = model.matrices[HEAD]
+    work, read = body * count + head.rows * head.columns * rows, weights + head.nbytes
+    bound = max(read / limits.bytes, work / limits.multiplications)
+    return Rate(measure, count / taken, read / taken, work / taken, bound / taken)
+
+
+def bench_engine(
+    name: str,
+    layers: int | None,
+    threads: int | None,
+    cache_bits: int,
+    measures: Sequence[str] = MEASURES,
+    json_output: bool = False,
+) -> None:
+    """Measure a quantized folder, or the shape of a released model with random weights, and print a table.
+
+    Raises:
+        PhialError: no such folder or model, or no compiled kernels.
+    """
+    model = _model(name, layers)
+    tokens = max(_tokens(measure) for measure in measures)
+    backend = Int4Backend(model, tokens, cache_bits, threads)
+    limits = machine_limits(threads)
+    rates = []
+    for measure in measures:
+        seconds(backend, measure)  # the first one warms up
+        taken = statistics.median(seconds(backend, measure) for _ in range(_ROUNDS))
+        rates.append(rate(model, measure, taken, limits))
+    if json_output:
+        facts = {"model": name, "layers": model.config.num_hidden_layers, "build": int4_build()}
+        print(json.dumps(facts | {"limits": asdict(limits), "rates": [asdict(found) for found in rates]}))
+        return
+    print(f"{name}, {model.config.num_hidden_layers} layers, {model.bits_per_weight:.3f} bits a weight, {int4_build()}")
+    print(f"this machine: {limits.bytes / 1e9:.1f} GB/s, {limits.multiplications / 1e9:.0f} GMAC/s")
+    for found in rates:
+        print(
+            f"{found.name:12} {found.tokens:9.2f} tokens/s  {found.bytes / 1e9:6.1f} GB/s  "
+            f"{found.multiplications / 1e9:7.1f} GMAC/s  {found.share:4.0%} of the limit"
+        )
+
+
+def _tokens(measure: str) -> int:
+    kind, _, number = measure.partition(" ")
+    count = int(number) if number.isdecimal() else 1
+    return count * 64 if kind == "streams" else count + 64
+
+
+def _model(name: str, layers: int | None) -> QuantizedModel:
+    path = Path(name)
+    if path.is_dir():
+        if not is_quantized(path):
+            raise PhialError(f"{name} is not quantized", where="bench engine", do=f"run phial quantize {name} first")
+        return read_quantized(path)
+    config = preset(name).config
+    return random_quantized(replace(config, vision=None, num_hidden_layers=layers or config.num_hidden_layers))
