@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from phial.engine.backend import Work
 from phial.model.checkpoint import save_checkpoint
 from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
@@ -66,24 +67,41 @@ class ScriptedBackend:
 
     def __init__(self, scripts: Sequence[Sequence[int]], vocab_size: int, max_length: int = 64) -> None:
         self.scripts, self.vocab_size, self.max_length = scripts, vocab_size, max_length
+        self.config = tiny_config(vocab_size=vocab_size, max_position_embeddings=max_length)
         self.live: dict[int, list[int]] = {}
+        self.starts: dict[int, int] = {}
         self.most = 0
 
-    def prefill(self, slot: int, ids: Sequence[int]) -> np.ndarray:
-        self.live[slot] = list(self.scripts[ids[0]])
+    def open(self, ids: Sequence[int] = (), long: bool = False, salt: bytes = b"") -> tuple[int, int]:
+        handle = next(handle for handle in range(len(self.live) + 1) if handle not in self.live)
+        self.live[handle] = []
+        self.starts[handle] = len(ids)
         self.most = max(self.most, len(self.live))
-        return self._next(slot)
+        return handle, 0
 
-    def decode(self, slots: Sequence[int], ids: Sequence[int]) -> np.ndarray:
-        return np.stack([self._next(slot) for slot in slots])
+    def length(self, sequence: int) -> int:
+        return len(self.live[sequence])
 
-    def free(self, slot: int) -> None:
-        self.live.pop(slot, None)
+    def trim(self, sequence: int, length: int) -> None:
+        del self.live[sequence][length:]
+
+    def free(self, sequence: int) -> None:
+        del self.live[sequence]
+
+    def room(self) -> int:
+        return 1 << 30
+
+    def run(self, work: Sequence[Work]) -> list[np.ndarray]:
+        results = []
+        for piece in work:
+            held = self.live[piece.sequence]
+            held.extend(piece.ids)
+            logits = np.zeros((piece.wanted, self.vocab_size), dtype=np.float32)
+            for row in range(piece.wanted):
+                written = len(held) - piece.wanted + row + 1 - self.starts[piece.sequence]
+                logits[row, self.scripts[held[0]][written]] = 1.0
+            results.append(logits)
+        return results
 
     def twin(self) -> ScriptedBackend:
         return ScriptedBackend(self.scripts, self.vocab_size, self.max_length)
-
-    def _next(self, slot: int) -> np.ndarray:
-        logits = np.zeros(self.vocab_size, dtype=np.float32)
-        logits[self.live[slot].pop(0)] = 1.0
-        return logits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -34,6 +34,24 @@ class Work:
     wanted: int = 1
     images: Sequence[tuple[int, np.ndarray]] = ()
     adapter: str | None = None
+
+
+def chunk(
+    sequence: int,
+    ids: Sequence[int],
+    start: int,
+    end: int,
+    wanted: int,
+    images: Sequence[tuple[int, np.ndarray]] = (),
+    adapter: str | None = None,
+) -> Work:
+    """Work on the tokens from `start` to `end` of ids, with the parts of images (place among ids, …) among them."""
+    parts = []
+    for place, embeddings in images:
+        first, last = max(place, start), min(place + len(embeddings), end)
+        if first < last:
+            parts.append((first - start, embeddings[first - place : last - place]))
+    return Work(sequence, ids[start:end], wanted, parts, adapter)
 
 
 class Backend(Protocol):
@@ -105,7 +123,7 @@ class Backend(Protocol):
 class Twinning(Protocol):
     """A backend that may be used by several threads, each with a cache of its own."""
 
-    def twin(self) -> Self:
+    def twin(self) -> Backend:
         """A backend with an empty cache over the same weights."""
         ...
 

@@ -1,19 +1,32 @@
-"""The engine: prompts in, answers out, many at a time."""
+"""The engine: prompts in, answers out, many at a time.
+
+Whoever waits for an answer computes: iterating over a stream, `generate` and `step` take turns at stepping, and every
+step serves all requests. A program that has something else to do while answers are made, as a server has, calls `start`
+once: a thread then steps whenever there is work. `async for` over a stream starts it by itself.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from phial.engine.backend import Backend
+import numpy as np
+
+from phial.engine.backend import Backend, Twinning, Work
 from phial.engine.numpy_backend import NumpyBackend
-from phial.engine.request import Generation, Sampling
-from phial.engine.scheduler import Running, Scheduler, admit
-from phial.engine.text_stream import TextStream
+from phial.engine.request import Generation, Request, Sampling
+from phial.engine.resident import Pin
+from phial.engine.scheduler import Limits, Scheduler
+from phial.engine.sequence import Live
+from phial.engine.speculate import Drafts
+from phial.engine.stream import Stream
+from phial.errors import PhialError
+from phial.model.config import uses_long_factors
 from phial.model.files import read_arrays, read_config, read_tokenizer
 from phial.tokens.tokenizer import Tokenizer
 
@@ -24,18 +37,33 @@ MIN_PROMPTS_A_THREAD = 16
 
 
 class Engine:
-    """Generates answers with one model; one caller at a time.
+    """Generates answers with one model. Its methods may be called from any thread.
 
     Args:
         backend: computes logits and keeps the cache.
         tokenizer: turns answers into text.
         stop_ids: tokens that end an answer; the tokenizer's if left out.
+        limits: of a step and of the cache.
+        drafts: makes what guesses at the next tokens of one sequence, such as `lambda: Drafts(PromptLookup())`; none
+            are made if left out. Worth it where checking several tokens costs little more than computing one.
     """
 
-    def __init__(self, backend: Backend, tokenizer: Tokenizer, stop_ids: Iterable[int] | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        tokenizer: Tokenizer,
+        stop_ids: Iterable[int] | None = None,
+        limits: Limits | None = None,
+        drafts: Callable[[], Drafts] | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
+        self.limits = limits or Limits()
         self._stop_ids = frozenset(tokenizer.stop_ids if stop_ids is None else stop_ids)
-        self._schedulers = [Scheduler(backend, self._stop_ids)]
+        self._drafts = drafts
+        self._schedulers = [Scheduler(backend, self.limits)]
+        self._thread: threading.Thread | None = None
+        self._work = threading.Event()
+        self._stopping = False
 
     @property
     def backend(self) -> Backend:
@@ -47,6 +75,81 @@ class Engine:
         """Longest prompt and answer together, in tokens."""
         return self.backend.max_length
 
+    def submit(self, request: Request) -> Stream:
+        """Have a request answered.
+
+        Returns:
+            Its events; see `Stream`.
+
+        Raises:
+            PhialError: the prompt is empty or leaves no room in the context, or the grammar is unusable.
+        """
+        stream = Stream(self, request)
+        first = self._live(request, "prompt", stream=stream)
+        first.siblings = [self._live(request, "prompt", sample, stream) for sample in range(1, request.n)]
+        stream.lives = [first, *first.siblings]
+        self._schedulers[0].submit(first)
+        self._work.set()
+        return stream
+
+    def fork(self, stream: Stream, sampling: Sampling | None = None, sample: int = 0, n: int = 1) -> Stream:
+        """Go on from where an answer stands, in another way; the answer itself goes on as it would.
+
+        Args:
+            stream: of the answer; what of it is computed is shared, while it lives.
+            sampling: how the new answer is drawn, with its own seed and max_tokens; as the old one if left out.
+            sample: which of the stream's answers.
+            n: new answers.
+
+        Returns:
+            The new answers, to a prompt that consists of the old prompt and the old answer so far.
+
+        Raises:
+            PhialError: the context is full.
+        """
+        prompt = stream.lives[sample]
+        child = Stream(self, replace(stream.request, sampling=sampling or stream.request.sampling, n=n))
+
+        def begin(ids: list[int]) -> Live:
+            child.request = replace(child.request, ids=ids) if not child.lives else child.request
+            child.lives.append(self._live(child.request, "fork", len(child.lives), child))
+            return child.lives[-1]
+
+        for _ in range(n):
+            self._schedulers[0].fork(prompt, begin)
+        self._work.set()
+        return child
+
+    def cancel(self, live: Live) -> None:
+        """Have an answer end before the next step; see `Stream.cancel`."""
+        self._schedulers[0].cancel(live)
+        self._work.set()
+
+    def step(self) -> bool:
+        """Compute one step for all requests; whether there was anything to do."""
+        return self._schedulers[0].step()
+
+    def start(self) -> None:
+        """Step in a thread of its own whenever there is work, until `stop`."""
+        if self._thread is None or not self._thread.is_alive():
+            self._stopping = False
+            self._thread = threading.Thread(target=self._step_on, name="phial engine", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; requests that are not answered wait for whoever steps next."""
+        self._stopping = True
+        self._work.set()
+        if self._thread:
+            self._thread.join()
+            self._thread = None
+
+    def wait(self, ready: Callable[[], bool]) -> None:
+        """Step until something is ready."""
+        while not ready():
+            if not self.step() and not ready():
+                raise RuntimeError("an answer is awaited that nobody works on")
+
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
@@ -57,15 +160,17 @@ class Engine:
     ) -> list[Generation]:
         """Answer prompts with continuous batching: a sequence that finishes gives its slot to the next prompt.
 
-        An answer does not depend on what else is in the batch, up to the last bits of the logits: matrix products
-        of different sizes add in different orders, so two tokens with all but equal logits may change places.
+        An answer does not depend on what else is in the batch where the backend's logits do not. The numpy and torch
+        backends' do in their last bits, since matrix products of different sizes add in different orders: two tokens
+        with all but equal logits may then change places.
 
         Args:
             prompts: token ids of each prompt.
             samplings: one for all, or one a prompt; requests with the same seed draw the same random numbers.
             slots: sequences decoded together at most, over all threads.
             watch: called after each finished answer with the number finished, by any of the threads, one at a time.
-            threads: at most so many; as many as suit the machine and the number of prompts if left out.
+            threads: at most so many; as many as suit the machine and the number of prompts if left out. Backends that
+                can't be used by several have one.
 
         Returns:
             One answer a prompt, in the order of the prompts.
@@ -76,22 +181,24 @@ class Engine:
         each = [samplings] * len(prompts) if isinstance(samplings, Sampling) else list(samplings)
         if len(each) != len(prompts) or slots < 1:
             raise ValueError(f"{len(prompts)} prompts, {len(each)} samplings, {slots} slots")
-        requests = [admit(index, prompts[index], each[index], self.max_length) for index in range(len(prompts))]
+        count, lock = 0, threading.Lock()
+
+        def finished(live: Live) -> None:
+            nonlocal count
+            if watch and live.finish_reason in ("stop", "length"):
+                with lock:
+                    count += 1
+                    watch(count)
+
+        lives = [
+            self._live(Request(ids, sampling), f"prompt {index}", done=finished)
+            for index, (ids, sampling) in enumerate(zip(prompts, each, strict=True))
+        ]
         # Similar lengths side by side waste the least attention, and the longest do not come last.
-        waiting = deque(sorted(requests, key=lambda running: -len(running.prompt)))
-        answers: dict[int, Generation] = {}
-        lock = threading.Lock()
-
-        def finished(running: Running) -> None:
-            answer = self._generation(running)
-            with lock:
-                answers[running.index] = answer
-                if watch:
-                    watch(len(answers))
-
-        count = min(threads or _cores(), slots, max(1, len(prompts) // MIN_PROMPTS_A_THREAD))
-        self._run(waiting, count, slots, finished)
-        return [answers[index] for index in range(len(prompts))]
+        waiting = deque(sorted(lives, key=lambda live: -live.start))
+        share = min(threads or _cores(), slots, max(1, len(prompts) // MIN_PROMPTS_A_THREAD))
+        self._run(waiting, share if isinstance(self.backend, Twinning) else 1, slots)
+        return [live.generation() for live in lives]
 
     def stream(self, prompt_ids: Sequence[int], sampling: Sampling) -> Generator[str, None, None]:
         """Answer one prompt piece by piece; the pieces, joined, are the text that `generate` gives.
@@ -106,47 +213,142 @@ class Engine:
         Raises:
             PhialError: the prompt is empty or leaves no room in the context.
         """
-        return self._stream(admit(0, prompt_ids, sampling, self.max_length))
+        request = Request(prompt_ids, sampling)
+        self._live(request, "prompt 0")  # a fault is told now, although nothing begins before the first text is wanted
+        return self._stream(request)
 
-    def _stream(self, running: Running) -> Generator[str, None, None]:
-        scheduler, text = self._schedulers[0], TextStream(self.tokenizer)
-        slot = scheduler.start(running)
-        read = 0
+    def _stream(self, request: Request) -> Generator[str, None, None]:
+        stream = self.submit(request)
         try:
-            while True:
-                piece = "".join(text.push(token) for token in running.ids[read:])
-                read = len(running.ids)
-                if running.finish_reason:
-                    piece += text.finish()
-                if piece:
-                    yield piece
-                if running.finish_reason:
-                    return
-                scheduler.step([slot])
+            for event in stream:
+                if event.error:
+                    raise event.error
+                if event.text:
+                    yield event.text
         finally:
-            if not running.finish_reason:
-                scheduler.drop(slot)
+            if not stream.finished:
+                stream.cancel()
+                self._schedulers[0].settle()
 
-    def _run(self, waiting: deque[Running], count: int, slots: int, finished: Callable[[Running], None]) -> None:
+    def logits(self, prompts: Sequence[Sequence[int]], last: int = 1) -> list[np.ndarray]:
+        """Logits behind prompts, computed one after the other.
+
+        Args:
+            prompts: token ids of each, at least `last`.
+            last: rows wanted: those behind the last so many tokens.
+
+        Returns:
+            float32 [last, vocab_size] of each.
+        """
+        return [self._logits(ids, last) for ids in prompts]
+
+    def _logits(self, ids: Sequence[int], last: int) -> np.ndarray:
+        if not 1 <= last <= len(ids) <= self.max_length:
+            raise ValueError(f"{last} rows of logits of {len(ids)} tokens; the context is {self.max_length}")
+        scheduler, before = self._schedulers[0], len(ids) - last
+        with scheduler.turn:
+            long = uses_long_factors(self.backend.config, len(ids))
+            handle, found = scheduler.residents.open(ids[: before + 1], long, b"")
+            try:
+                scheduler.residents.read(handle, Request(ids), found, before)
+                [rows] = self.backend.run([Work(handle, ids[before:], last)])
+                return rows
+            finally:
+                self.backend.free(handle)
+
+    def pin(self, request: Request) -> Pin:
+        """Keep a prompt computed, for requests that begin with it and have its salt, adapter and images.
+
+        Raises:
+            PhialError: the prompt is empty or longer than the context.
+            NoRoom: it does not fit the cache beside what is pinned and running.
+        """
+        self._limit(request, "prompt")
+        with self._schedulers[0].turn:
+            return self._schedulers[0].residents.add(request)
+
+    def unpin(self, pin: Pin) -> None:
+        """Let a pinned prompt go."""
+        with self._schedulers[0].turn:
+            self._schedulers[0].residents.remove(pin)
+
+    def snapshot(self, pin: Pin, folder: Path) -> None:
+        """Write a pinned prompt, keys and values included, into a new folder; see `Residents.save`."""
+        with self._schedulers[0].turn:
+            self._schedulers[0].residents.save(pin, folder)
+
+    def restore(self, folder: Path) -> Pin:
+        """Pin what `snapshot` wrote, without computing it again; see `Residents.load`."""
+        with self._schedulers[0].turn:
+            return self._schedulers[0].residents.load(folder)
+
+    def load_weights(self, tensors: Mapping[str, np.ndarray]) -> None:
+        """Exchange the weights between two steps; what is being answered goes on with the new ones.
+
+        Args:
+            tensors: every parameter by its name in memory, of the same shapes.
+
+        Raises:
+            PhialError: the backend can't, or the tensors do not fit.
+        """
+        del self._schedulers[1:]  # their copies of the backend have the old weights
+        self._schedulers[0].exchange(tensors)
+
+    def _limit(self, request: Request, where: str) -> int:
+        if not len(request.ids):
+            raise PhialError("the prompt is empty", where=where, do="begin it with the BOS token")
+        if len(request.ids) >= self.max_length:
+            raise PhialError(
+                f"the prompt has {len(request.ids)} tokens; the model's context is {self.max_length}, answer included",
+                where=where,
+                do="shorten the prompt or use a model with a longer context",
+            )
+        vocab_size = self.backend.config.vocab_size
+        if not 0 <= min(request.ids) <= max(request.ids) < vocab_size:
+            raise PhialError(f"a token outside the vocabulary of {vocab_size}", where=where, do="use its tokenizer")
+        return min(self.max_length, len(request.ids) + request.sampling.max_tokens)
+
+    def _live(
+        self,
+        request: Request,
+        where: str,
+        sample: int = 0,
+        stream: Stream | None = None,
+        done: Callable[[Live], None] | None = None,
+    ) -> Live:
+        limit = self._limit(request, where)
+        drafts = self._drafts() if self._drafts else None
+        emit = stream.put if stream else None
+        return Live(request, limit, self._stop_ids, self.tokenizer, sample, emit, done, drafts)
+
+    def _step_on(self) -> None:
+        while not self._stopping:
+            self._work.clear()
+            try:
+                busy = self.step()
+            except Exception as error:  # of somebody's callback: the thread outlives it, and nobody waits for ever
+                self._schedulers[0].fail_all(error)
+                continue
+            if not busy:
+                self._work.wait()
+
+    def _run(self, waiting: deque[Live], count: int, slots: int) -> None:
         while len(self._schedulers) < count:
-            self._schedulers.append(Scheduler(self.backend.twin(), self._stop_ids))
+            assert isinstance(self.backend, Twinning)
+            self._schedulers.append(Scheduler(self.backend.twin(), self.limits))
         first, *others = self._schedulers[:count]
         if not others:
-            first.run(waiting, slots, finished)
+            first.run_all(waiting, slots)
             return
         with ThreadPoolExecutor(len(others)) as pool:
-            futures = [pool.submit(scheduler.run, waiting, slots // count, finished) for scheduler in others]
+            futures = [pool.submit(scheduler.run_all, waiting, slots // count) for scheduler in others]
             try:
-                first.run(waiting, slots // count, finished)
+                first.run_all(waiting, slots // count)
             except BaseException:
                 waiting.clear()  # the other threads end with what they have begun
                 raise
             for future in futures:
                 future.result()
-
-    def _generation(self, running: Running) -> Generation:
-        assert running.finish_reason
-        return Generation(tuple(running.ids), self.tokenizer.decode(running.ids), running.finish_reason)
 
 
 def load_engine(folder: Path) -> Engine:

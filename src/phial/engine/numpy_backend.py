@@ -13,9 +13,11 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
+from phial.engine.backend import Work
 from phial.engine.blas import one_blas_thread
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
@@ -26,6 +28,8 @@ _DIMENSIONS = (
     "max_position_embeddings", "rope_theta", "rms_norm_eps", "tie_word_embeddings", "bos_token_id", "eos_token_id",
     "pad_token_id",
 )  # fmt: skip
+
+_NOTHING = np.empty((0, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class NumpyBackend:
     """A `Backend` in float32.
 
     Live sequences fill the first rows of the cache without a gap: a batch then reads the cache in place instead of
-    gathering it. When a sequence is freed, the last one moves into its row.
+    gathering it. When a sequence is freed, the last one moves into its row. Nothing is shared between sequences; images
+    and adapters are not read.
 
     Args:
         config: the model's dimensions.
@@ -65,7 +70,7 @@ class NumpyBackend:
 
     def _reset(self) -> None:
         self._row_of: dict[int, int] = {}
-        self._slot_of: list[int] = []  # by row
+        self._handle_of: list[int] = []  # by row
         self._lengths = np.zeros(0, dtype=np.int64)  # by row
         self._cache: list[np.ndarray] = []  # a layer: [rows, keys and values, kv_heads, max_length, head_dim]
         self._grow(1)
@@ -76,39 +81,66 @@ class NumpyBackend:
         """Longest sequence, in tokens."""
         return self.config.max_position_embeddings
 
-    def prefill(self, slot: int, ids: Sequence[int]) -> np.ndarray:
-        """Begin a sequence; see `Backend.prefill`."""
-        if not 0 < len(ids) <= self.max_length:
-            raise ValueError(f"a prompt of {len(ids)} tokens; the cache holds 1 to {self.max_length}")
-        with one_blas_thread:
-            return self._prefill(self._take_row(slot), ids)
+    def open(self, ids: Sequence[int] = (), long: bool = False, salt: bytes = b"") -> tuple[int, int]:
+        """Begin a sequence; nothing is shared, and `ids` and `salt` are not looked at."""
+        if long:
+            raise ValueError("this backend has one set of rotary factors")
+        return self._take_row(), 0
 
-    def decode(self, slots: Sequence[int], ids: Sequence[int]) -> np.ndarray:
-        """Add one token to each sequence; see `Backend.decode`."""
-        rows = [self._row_of[slot] for slot in slots]
-        with one_blas_thread:
-            if len(rows) == 1:
-                return self._decode_one(rows[0], ids[0])[None]
-            order, tokens = np.array(rows), np.asarray(ids)
-            if len(rows) != max(rows) + 1:
-                return self._decode_rows(order, order, tokens)
-            place = np.argsort(order)  # the rows are 0, 1, 2, … in some order
-            return self._decode_rows(order[place], slice(0, len(rows)), tokens[place])[order]
+    def fork(self, sequence: int) -> int:
+        """A sequence with a copy of what another one holds."""
+        copy = self._take_row()
+        source, target = self._row_of[sequence], self._row_of[copy]
+        self._copy_row(source, target)
+        return copy
 
-    def free(self, slot: int) -> None:
-        """Forget a sequence; see `Backend.free`."""
-        row = self._row_of.pop(slot, None)
-        if row is None:
-            return
-        last = len(self._slot_of) - 1
+    def length(self, sequence: int) -> int:
+        """Tokens that a sequence holds."""
+        return int(self._lengths[self._row_of[sequence]])
+
+    def trim(self, sequence: int, length: int) -> None:
+        """Forget the newest tokens; what they left behind is written over or masked."""
+        row = self._row_of[sequence]
+        self._lengths[row] = min(length, self._lengths[row])
+
+    def free(self, sequence: int) -> None:
+        """Forget a sequence."""
+        row, last = self._row_of.pop(sequence), len(self._handle_of) - 1
         if row != last:
-            length = self._lengths[last]
-            for cache in self._cache:
-                cache[row, :, :, :length] = cache[last, :, :, :length]
-            self._lengths[row] = length
-            self._slot_of[row] = self._slot_of[last]
-            self._row_of[self._slot_of[row]] = row
-        self._slot_of.pop()
+            self._copy_row(last, row)
+            self._handle_of[row] = self._handle_of[last]
+            self._row_of[self._handle_of[row]] = row
+        self._handle_of.pop()
+
+    def room(self) -> int:
+        """More than is ever asked for: the cache grows with the number of sequences."""
+        return 1 << 40
+
+    def run(self, work: Sequence[Work]) -> list[np.ndarray]:
+        """Add tokens to sequences; see `Backend.run`. Single tokens are computed together, longer pieces one by one."""
+        with one_blas_thread:
+            if len(work) == 1 and len(work[0].ids) == 1:
+                return [self._decode_one(self._row_of[work[0].sequence], work[0].ids[0])[None][: work[0].wanted]]
+            results: list[np.ndarray] = [_NOTHING] * len(work)
+            single = [index for index, piece in enumerate(work) if len(piece.ids) == 1]
+            if single:
+                rows = [self._row_of[work[index].sequence] for index in single]
+                logits = self._decode(rows, [work[index].ids[0] for index in single])
+                for place, index in enumerate(single):
+                    results[index] = logits[place : place + work[index].wanted]
+            for index, piece in enumerate(work):
+                if len(piece.ids) != 1:
+                    results[index] = self._read(self._row_of[piece.sequence], piece.ids, piece.wanted)
+            return results
+
+    def _decode(self, rows: list[int], ids: Sequence[int]) -> np.ndarray:
+        if len(rows) == 1:
+            return self._decode_one(rows[0], ids[0])[None]
+        order, tokens = np.array(rows), np.asarray(ids)
+        if len(rows) != max(rows) + 1:
+            return self._decode_rows(order, order, tokens)
+        place = np.argsort(order)  # the rows are 0, 1, 2, … in some order
+        return self._decode_rows(order[place], slice(0, len(rows)), tokens[place])[order]
 
     def twin(self) -> NumpyBackend:
         """Another cache over the same weights; see `Backend.twin`."""
@@ -116,15 +148,20 @@ class NumpyBackend:
         other._reset()
         return other
 
-    def _take_row(self, slot: int) -> int:
-        if slot in self._row_of:
-            return self._row_of[slot]
-        row = len(self._slot_of)
+    def _take_row(self) -> int:
+        handle, row = next(handle for handle in count() if handle not in self._row_of), len(self._handle_of)
         if row == len(self._lengths):
             self._grow(2 * row)
-        self._row_of[slot] = row
-        self._slot_of.append(slot)
-        return row
+        self._row_of[handle] = row
+        self._handle_of.append(handle)
+        self._lengths[row] = 0
+        return handle
+
+    def _copy_row(self, source: int, target: int) -> None:
+        length = self._lengths[source]
+        for cache in self._cache:
+            cache[target, :, :, :length] = cache[source, :, :, :length]
+        self._lengths[target] = length
 
     def _grow(self, rows: int) -> None:
         """Make room for more rows; zeros, because what a mask hides must still be finite."""
@@ -137,50 +174,58 @@ class NumpyBackend:
         lengths[:kept] = self._lengths
         self._cache, self._lengths = cache, lengths
 
-    def _prefill(self, row: int, ids: Sequence[int]) -> np.ndarray:
-        """Logits after a prompt, whose keys and values fill a row of the cache."""
-        time, kv_heads, head_dim = len(ids), self.config.num_key_value_heads, self.config.head_dim
+    def _read(self, row: int, ids: Sequence[int], wanted: int) -> np.ndarray:
+        """Add several tokens to a row of the cache; logits behind the last `wanted` of them."""
+        kv_heads, head_dim = self.config.num_key_value_heads, self.config.head_dim
+        start, time = int(self._lengths[row]), len(ids)
+        end = start + time
+        if not time or end > self.max_length:
+            raise ValueError(f"{time} more tokens behind {start}; the cache holds 1 to {self.max_length}")
         x = self._embedding[np.asarray(ids)]  # [time, hidden_size]
-        phases = self._phases[:time, None]
-        blocked = np.triu(np.full((time, time), -np.inf, dtype=np.float32), 1)  # [query, key]
+        phases = self._phases[start:end, None]
+        blocked = np.triu(np.full((time, end), -np.inf, dtype=np.float32), start + 1)  # [query, key]
         for layer, cache in zip(self._layers, self._cache, strict=True):
             query, key_value = self._project(x, layer, phases)
-            cache[row, :, :, :time] = key_value.transpose(1, 2, 0, 3)
-            keys, values = cache[row, :, :, :time]  # [kv_heads, time, head_dim]
-            if layer is self._layers[-1]:  # only the last token's logits are asked for
-                x, query, blocked = x[-1:], query[-1:], blocked[-1:]
-            count = len(query)
-            by_head = query.reshape(count, kv_heads, -1, head_dim).transpose(1, 2, 0, 3)  # [kv_heads, group, query, …]
+            cache[row, :, :, start:end] = key_value.transpose(1, 2, 0, 3)
+            keys, values = cache[row, :, :, :end]  # [kv_heads, end, head_dim]
+            if layer is self._layers[-1]:  # only the last tokens' logits are asked for
+                x, query, blocked = x[time - wanted :], query[time - wanted :], blocked[time - wanted :]
+                if not wanted:
+                    break
+            queries = len(query)
+            by_head = query.reshape(queries, kv_heads, -1, head_dim).transpose(
+                1, 2, 0, 3
+            )  # [kv_heads, group, query, …]
             scores = by_head.reshape(kv_heads, -1, head_dim) @ keys.swapaxes(1, 2)
-            grouped = scores.reshape(kv_heads, -1, count, time)
+            grouped = scores.reshape(kv_heads, -1, queries, end)
             grouped += blocked
             attended = _attend(scores, values)  # [kv_heads, group * query, head_dim]
-            attended = attended.reshape(kv_heads, -1, count, head_dim).transpose(2, 0, 1, 3).reshape(count, -1)
+            attended = attended.reshape(kv_heads, -1, queries, head_dim).transpose(2, 0, 1, 3).reshape(queries, -1)
             x = self._residual(x, attended, layer)
-        self._lengths[row] = time
-        return self._logits(x)[0]
+        self._lengths[row] = end
+        return self._logits(x) if wanted else _NOTHING
 
     def _decode_rows(self, rows: np.ndarray, cached: np.ndarray | slice, tokens: np.ndarray) -> np.ndarray:
         """One step of several rows; `cached` selects the same rows, as a slice where that avoids a copy."""
-        count = len(rows)
+        size = len(rows)
         kv_heads, head_dim = self.config.num_key_value_heads, self.config.head_dim
         positions = self._lengths[rows]
         longest = int(positions.max()) + 1
-        x = self._embedding[tokens]  # [count, hidden_size]
+        x = self._embedding[tokens]  # [size, hidden_size]
         phases = self._phases[positions][:, None]
         hidden = np.arange(longest) > positions[:, None]
-        blocked = np.where(hidden, np.float32(-np.inf), np.float32(0))[:, None, None, None]  # [count, 1, 1, 1, longest]
+        blocked = np.where(hidden, np.float32(-np.inf), np.float32(0))[:, None, None, None]  # [size, 1, 1, 1, longest]
         for layer, cache in zip(self._layers, self._cache, strict=True):
             query, key_value = self._project(x, layer, phases)
             cache[rows, :, :, positions] = key_value
-            stored = cache[cached, :, :, None, :longest]  # [count, 2, kv_heads, 1, longest, head_dim]
+            stored = cache[cached, :, :, None, :longest]  # [size, 2, kv_heads, 1, longest, head_dim]
             # The queries of a group are multiplied one by one: matrix-vector products read the cache as it lies, where
             # a matrix product would first copy it (measured on 64 sequences: 1.5 times slower attention).
-            grouped = query.reshape(count, kv_heads, -1, 1, head_dim)
-            scores = grouped @ stored[:, 0].swapaxes(3, 4)  # [count, kv_heads, group, 1, longest]
+            grouped = query.reshape(size, kv_heads, -1, 1, head_dim)
+            scores = grouped @ stored[:, 0].swapaxes(3, 4)  # [size, kv_heads, group, 1, longest]
             scores += blocked
             attended = _attend(scores, stored[:, 1])
-            x = self._residual(x, attended.reshape(count, -1), layer)
+            x = self._residual(x, attended.reshape(size, -1), layer)
         self._lengths[rows] += 1
         return self._logits(x)
 

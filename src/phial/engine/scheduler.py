@@ -1,136 +1,493 @@
-"""Continuous batching over one backend: a sequence that ends gives its slot to the next one at once."""
+"""Continuous batching: every step is planned, reserved and run, and only then becomes part of any sequence.
+
+A sequence only has computed tokens that chase its known tokens. A prompt, the rest of it behind a shared prefix, one
+new token, guesses to check, and a sequence that lost its place: all are tokens to compute, under one budget a step.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from phial.engine.backend import Backend
-from phial.engine.request import FinishReason, Sampling
-from phial.engine.sampler import choose, random_stream
+from phial.engine.backend import Backend, NoRoom, Reloading, Work, chunk
+from phial.engine.resident import Residents
+from phial.engine.sampler import choose
+from phial.engine.sequence import Live
+from phial.engine.waiting import Waiting
 from phial.errors import PhialError
+from phial.model.config import uses_long_factors
+
+# Up to so many logits, rows are copied into one matrix to draw all tokens at once; where there are more, the copy would
+# cost more than calls row by row.
+_TOGETHER = 1 << 19
+_LEAST_CHUNK = 64  # tokens of a prompt that are worth a call
+_MARGIN = 16  # tokens that every running sequence should be able to add before another one is let in
 
 
-@dataclass(slots=True)
-class Running:
-    """A prompt and the answer that it has so far.
+@dataclass(frozen=True)
+class Limits:
+    """How much one step and the cache take on.
 
     Attributes:
-        index: place among the prompts of its call.
-        prompt: token ids.
-        sampling: how its tokens are drawn.
-        room: tokens the answer may have.
-        random: its random stream, if it draws at all.
-        ids: the answer so far.
-        finish_reason: set when the answer is complete.
+        tokens: new tokens a step, all sequences together; each running one gets its token in any case.
+        sequences: in the cache at a time.
     """
 
-    index: int
-    prompt: Sequence[int]
-    sampling: Sampling
-    room: int
-    random: np.random.Generator | None
-    ids: list[int] = field(default_factory=list)
-    finish_reason: FinishReason | None = None
+    tokens: int = 512
+    sequences: int = 256
 
 
-def admit(index: int, prompt: Sequence[int], sampling: Sampling, max_length: int) -> Running:
-    """Check a prompt against the context.
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A sequence's share of a step.
 
-    Raises:
-        PhialError: the prompt is empty or leaves no room for an answer.
+    Attributes:
+        live: the sequence.
+        work: known tokens that are not computed, then guesses.
+        guesses: how many of the work's tokens are guesses.
     """
-    where = f"prompt {index}"
-    if not len(prompt):
-        raise PhialError("the prompt is empty", where=where, do="begin it with the BOS token")
-    room = max_length - len(prompt)
-    if room < 1:
-        raise PhialError(
-            f"the prompt has {len(prompt)} tokens; the model's context is {max_length}, answer included",
-            where=where,
-            do="shorten the prompt or use a model with a longer context",
-        )
-    random = random_stream(sampling.seed) if sampling.temperature > 0 else None
-    return Running(index, prompt, sampling, min(room, sampling.max_tokens), random)
+
+    live: Live
+    work: Work
+    guesses: int = 0
+
+
+class Turn:
+    """A lock that serves whoever waits before whoever has just had it; not to be taken twice by one thread."""
+
+    def __init__(self) -> None:
+        self._door, self._room = threading.Lock(), threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._door:
+            self._room.acquire()
+
+    def __exit__(self, *fault: object) -> None:
+        self._room.release()
 
 
 class Scheduler:
-    """Owns the slots of a backend; several callers may have sequences in it, but not from several threads."""
+    """Owns the sequences of one backend. Any thread may call `submit`, `cancel` and `step`; steps happen one by one."""
 
-    def __init__(self, backend: Backend, stop_ids: Iterable[int]) -> None:
+    def __init__(self, backend: Backend, limits: Limits | None = None) -> None:
         self.backend = backend
-        self._stop_ids = frozenset(stop_ids)
-        self._live: dict[int, Running] = {}
+        self.limits = limits or Limits()
+        self.turn = Turn()
+        self.running: list[Live] = []
+        self.waiting = Waiting()
+        self.residents = Residents(backend, self.limits.tokens)
+        self._inbox: deque[Live] = deque()
+        self._unwanted: deque[Live] = deque()
+        self._arrivals = 0
+        self._switches = backend.config.longrope is not None
+        self._blocked: tuple[Live | None, int] = (None, 0)
 
-    def start(self, running: Running) -> int:
-        """Take the lowest free slot, read the prompt and draw the first token.
+    @property
+    def idle(self) -> bool:
+        """Whether a step would find nothing to do."""
+        return not (self.running or self.waiting or self._inbox or self._unwanted)
 
-        Returns:
-            The slot; it is free again already if the first token ended the answer.
+    def submit(self, live: Live) -> None:
+        """Have a sequence, and its siblings, take their turn."""
+        self._inbox.append(live)
+
+    def cancel(self, live: Live) -> None:
+        """Have a sequence end, at the latest when the next step begins."""
+        live.cancelled = True
+        self._unwanted.append(live)
+
+    def settle(self) -> None:
+        """Let in what was submitted, and end what was cancelled."""
+        with self.turn:
+            self._settle()
+
+    def step(self) -> bool:
+        """Compute up to the budget, and draw the tokens whose turn it is; whether there was anything to do.
+
+        Whatever goes wrong with one sequence ends that one, with the error as its reason. An interrupt leaves all of
+        them as they were before the step.
         """
-        slot = next(slot for slot in range(len(self._live) + 1) if slot not in self._live)
-        self._live[slot] = running
-        try:
-            self._advance([slot], self.backend.prefill(slot, running.prompt)[None])
-        except BaseException:
-            self.drop(slot)
-            raise
-        return slot
+        with self.turn:
+            busy = bool(self._inbox or self._unwanted)
+            if busy:
+                self._settle()
+            if self.waiting:
+                self._admit()
+            plan = self._plan()
+            if plan:
+                self._commit(self._run(plan))
+            return busy or bool(plan)
 
-    def step(self, slots: Sequence[int]) -> None:
-        """Draw one more token for each of these live slots; those whose answer ends become free."""
-        self._advance(slots, self.backend.decode(slots, [self._live[slot].ids[-1] for slot in slots]))
+    def fork(self, live: Live, begin: Callable[[list[int]], Live]) -> None:
+        """Begin a sequence with what another one holds, or as a new one where it holds nothing or there is no place.
 
-    def drop(self, slot: int) -> None:
-        """Free a slot whether or not its answer is complete."""
-        self._live.pop(slot, None)
-        self.backend.free(slot)
+        Args:
+            live: the one that goes on as before.
+            begin: makes the new sequence from prompt and answer of the other, between two steps.
+        """
+        with self.turn:
+            self._settle()
+            child = begin(list(live.ids))
+            self._arrivals += 1
+            child.arrival = (self._arrivals, child.sample)
+            free = len(self.running) < self.limits.sequences
+            if live.handle is not None and free and self._long(child) == live.long:
+                child.long, child.computed = live.long, live.computed
+                child.handle = self.backend.fork(live.handle)
+                self.running.append(child)
+            else:
+                self.waiting.push(child)
 
-    def run(self, waiting: deque[Running], slots: int, finished: Callable[[Running], None]) -> None:
+    def fail_all(self, error: Exception) -> None:
+        """End everything that is running, for a fault that is no single sequence's."""
+        with self.turn:
+            for live in list(self.running):
+                self._fail(live, error)
+
+    def exchange(self, tensors: Mapping[str, np.ndarray]) -> None:
+        """Give the backend other weights; what was computed with the old ones is computed again.
+
+        Raises:
+            PhialError: the backend keeps its weights, or the tensors do not fit.
+        """
+        backend = self.backend
+        if not isinstance(backend, Reloading):
+            raise PhialError("this backend keeps its weights", where="engine", do="make a new engine")
+        with self.turn:
+            for live in list(self.running):
+                self._send_back(live)
+            with self.residents.away():
+                backend.load_weights(tensors)
+
+    def _send_back(self, live: Live) -> None:
+        """Take a sequence's place in the cache away; it will be computed again."""
+        if live.handle is not None:
+            self.backend.free(live.handle)
+        live.handle, live.computed = None, 0
+        self.running.remove(live)
+        self.waiting.push_back(live)
+
+    def run_all(self, source: deque[Live], slots: int) -> None:
         """Take sequences from a queue until it is empty and all that were taken are complete.
 
         Args:
-            waiting: may be shared with other schedulers in other threads.
-            slots: sequences decoded together at most.
-            finished: called with each sequence when it is complete.
+            source: may be shared with other schedulers in other threads.
+            slots: sequences taken at a time.
+
+        Raises:
+            Exception: what went wrong with one of them; the others that were taken are cancelled.
         """
-        mine: dict[int, Running] = {}
+        mine: list[Live] = []
         try:
             while True:
-                while len(mine) < slots and (running := _next(waiting)):
-                    slot = self.start(running)
-                    if running.finish_reason:
-                        finished(running)
-                    else:
-                        mine[slot] = running
+                while len(mine) < slots and (live := _next(source)):
+                    self.submit(live)
+                    mine.append(live)
                 if not mine:
                     return
-                self.step(list(mine))
-                for slot in [slot for slot, running in mine.items() if running.finish_reason]:
-                    finished(mine.pop(slot))
+                self.step()
+                if any(live.finish_reason for live in mine):
+                    failed = next((live.error for live in mine if live.error), None)
+                    if failed:
+                        raise failed
+                    mine = [live for live in mine if not live.finish_reason]
         finally:
-            for slot in mine:
-                self.drop(slot)
+            for live in mine:
+                self.cancel(live)
+            self.settle()
 
-    def _advance(self, slots: Sequence[int], logits: np.ndarray) -> None:
-        each = [self._live[slot] for slot in slots]
-        tokens = choose(logits, [running.sampling for running in each], [running.random for running in each])
-        for slot, running, token in zip(slots, each, tokens, strict=True):
-            if token in self._stop_ids:
-                running.finish_reason = "stop"
-            else:
-                running.ids.append(token)
-                if len(running.ids) == running.room:
-                    running.finish_reason = "length"
-            if running.finish_reason:
-                self.drop(slot)
+    def _settle(self) -> None:
+        while self._inbox:
+            live = self._inbox.popleft()
+            self._arrivals += 1
+            for one in (live, *live.siblings):
+                one.arrival = (self._arrivals, one.sample)
+            self.waiting.push(live)
+        while self._unwanted:
+            self._end_unwanted(self._unwanted.popleft())
+
+    def _end_unwanted(self, live: Live) -> None:
+        if live.finish_reason:
+            return
+        heirs = [sibling for sibling in live.siblings if not (sibling.finish_reason or sibling.cancelled)]
+        place = self.running.index(live) if live.handle is not None else None
+        queued = place is None and self.waiting.remove(live)
+        if heirs:  # the prompt is still wanted, by another answer
+            heir, *heir.siblings = heirs
+            heir.handle, heir.computed, heir.long, live.handle = live.handle, live.computed, live.long, None
+            if place is not None:
+                self.running[place] = heir
+            elif queued:
+                self.waiting.push_back(heir)
+        elif place is not None:
+            self._release(live)
+        live.siblings = []
+        live.finish("cancelled")
+        live.tell()
+
+    def _long(self, live: Live) -> bool:
+        exact = live.request.rope_switch == "exact"
+        return uses_long_factors(self.backend.config, len(live.ids) if exact else live.limit)
+
+    def _admit(self) -> None:
+        while (live := self.waiting.peek()) and len(self.running) < self.limits.sequences:
+            if self.running and len(self.running) + 1 + len(live.siblings) > self.limits.sequences:
+                return
+            room = self.backend.room()
+            if self._blocked[0] is live and room <= self._blocked[1] and self.running:
+                return
+            if not self._place(live):
+                self.waiting.remove(live)
+                continue
+            promised = sum(len(other.ids) - other.computed + _MARGIN for other in self.running)
+            if self.running and len(live.ids) - live.computed + promised > self.backend.room():
+                assert live.handle is not None
+                self.backend.free(live.handle)
+                live.handle, live.computed = None, 0
+                self._blocked = (live, room)
+                return
+            self.waiting.pop()
+            self.running.append(live)
+            self.running.sort()
+
+    def _place(self, live: Live) -> bool:
+        """Open a sequence in the backend, with what it can share; whether that went well."""
+        try:
+            live.long = self._long(live)
+            live.handle, live.computed = self.residents.open(live.ids, live.long, live.request.sharing_salt)
+        except Exception as error:
+            self._fail(live, error)
+            return False
+        return True
+
+    def _plan(self) -> list[_Part]:
+        budget = self.limits.tokens - len(self.running)
+        parts: list[_Part] = []
+        reading: list[Live] = []
+        drafting: list[int] = []
+        for live in self.running:
+            if len(live.ids) - live.computed > 1:
+                reading.append(live)
+                continue
+            assert live.handle is not None
+            if live.drafts is not None:
+                drafting.append(len(parts))
+            parts.append(_Part(live, Work(live.handle, live.ids[-1:], 1, (), live.request.adapter)))
+        if drafting:
+            share = budget // 2 if reading else budget
+            for index in drafting:
+                parts[index] = self._with_guesses(parts[index], share)
+                share -= parts[index].guesses
+                budget -= parts[index].guesses
+        # Half of what is left goes to the oldest prompt and half to all others alike, so that a short prompt need not
+        # wait until a long one is read; what they leave goes to the oldest again.
+        if reading:
+            budget = max(1, budget + len(reading))
+            sizes = [len(live.ids) - live.computed for live in reading]
+            even = max(_LEAST_CHUNK, budget // 2 // max(1, len(reading) - 1))
+            shares = [min(sizes[0], budget - budget // 2 if len(reading) > 1 else budget)]
+            left = budget - shares[0]
+            for size in sizes[1:]:
+                shares.append(min(size, even, left))
+                left -= shares[-1]
+            for index, size in enumerate(sizes):
+                more = min(size - shares[index], left)
+                shares[index] += more
+                left -= more
+            parts += [_chunk(live, share) for live, share in zip(reading, shares, strict=True) if share]
+        return parts
+
+    def _with_guesses(self, part: _Part, share: int) -> _Part:
+        live = part.live
+        most = min(share, live.limit - len(live.ids) - 1)
+        if self._switches and not live.long:
+            original = self.backend.config.longrope
+            assert original is not None
+            most = min(most, original.original_max_position_embeddings - len(live.ids))
+        assert live.drafts is not None
+        guesses = live.drafts.propose(live.ids, most)
+        if not guesses:
+            return part
+        work = Work(part.work.sequence, [*part.work.ids, *guesses], 1 + len(guesses), (), part.work.adapter)
+        return _Part(live, work, len(guesses))
+
+    def _run(self, plan: list[_Part]) -> list[tuple[_Part, np.ndarray]]:
+        """Logits of each part; parts whose sequence had to give way or failed are left out."""
+        while plan:
+            try:
+                return list(zip(plan, self.backend.run([part.work for part in plan]), strict=True))
+            except NoRoom as error:
+                plan = self._make_room(plan, error)
+            except Exception:
+                return self._run_apart(plan)
+            except BaseException:
+                self._undo(plan)
+                raise
+        return []
+
+    def _make_room(self, plan: list[_Part], error: Exception) -> list[_Part]:
+        if any(part.guesses for part in plan):
+            return [_chunk(part.live, len(part.work.ids) - part.guesses) for part in plan]
+        if len(self.running) > 1:
+            youngest = self.running[-1]
+            self._send_back(youngest)
+            return [part for part in plan if part.live is not youngest]
+        [part] = plan
+        if len(part.work.ids) > 1 and self.backend.room() > 0:
+            return [_chunk(part.live, len(part.work.ids) // 2)]
+        refusal = PhialError(
+            f"a sequence of {len(part.live.ids):,} tokens does not fit the cache",
+            where="engine",
+            do="give the cache more memory, or shorten the prompt or the answer",
+        )
+        refusal.__cause__ = error
+        self._fail(part.live, refusal)
+        return []
+
+    def _run_apart(self, plan: list[_Part]) -> list[tuple[_Part, np.ndarray]]:
+        """One part at a time after a fault, so that only those fail that are at fault."""
+        self._undo(plan)
+        results = []
+        for part in plan:
+            try:
+                [rows] = self.backend.run([part.work])
+                results.append((part, rows))
+            except NoRoom:
+                self._undo([part])  # it keeps its place, and has its turn in the next step
+            except Exception as error:
+                self._fail(part.live, error)
+        return results
+
+    def _undo(self, plan: list[_Part]) -> None:
+        for part in plan:
+            self.backend.trim(part.work.sequence, part.live.computed)
+
+    def _commit(self, results: Sequence[tuple[_Part, np.ndarray]]) -> None:
+        together: list[tuple[Live, np.ndarray]] = []
+        apart: list[tuple[_Part, np.ndarray]] = []
+        for part, rows in results:
+            live = part.live
+            if part.guesses:
+                apart.append((part, rows))
+                continue
+            live.computed += len(part.work.ids)
+            if part.work.wanted == 0:
+                live.tell(progress=True)
+                continue
+            for one in (live, *self._forked(live)) if live.siblings else (live,):
+                if one.plain:
+                    together.append((one, rows))
+                else:
+                    apart.append((_Part(one, part.work), rows))
+        if together:
+            self._draw(together)
+        for part, rows in apart:
+            self._check(part, rows)
+        self._settle_all([live for live, _ in together] + [part.live for part, _ in apart])
+
+    def _forked(self, live: Live) -> list[Live]:
+        """The other answers to a prompt that is now computed, each with a place of its own."""
+        siblings, live.siblings = live.siblings, []
+        placed = []
+        for sibling in siblings:
+            if sibling.finish_reason:
+                continue
+            assert live.handle is not None
+            sibling.computed, sibling.long = live.computed, live.long
+            try:
+                sibling.handle = self.backend.fork(live.handle)
+            except Exception as error:
+                self._fail(sibling, error)
+                continue
+            placed.append(sibling)
+        self.running += placed
+        self.running.sort()
+        return placed
+
+    def _draw(self, rows: list[tuple[Live, np.ndarray]]) -> None:
+        lives = [live for live, _ in rows]
+        if len(rows) == 1 or rows[0][1].size * len(rows) <= _TOGETHER:
+            logits = rows[0][1] if len(rows) == 1 else np.concatenate([row for _, row in rows])
+            tokens = choose(logits, [live.sampling for live in lives], [live.random for live in lives])
+        else:
+            tokens = [choose(row, [live.sampling], [live.random])[0] for live, row in rows]
+        for live, token in zip(lives, tokens, strict=True):
+            try:
+                live.take(token)
+            except Exception as error:
+                self._fail(live, error)
+
+    def _check(self, part: _Part, rows: np.ndarray) -> None:
+        """Draw tokens one after the other as long as they are those that were guessed."""
+        live, known = part.live, len(part.live.ids)
+        guesses = part.work.ids[len(part.work.ids) - part.guesses :]
+        right = 0
+        try:
+            for row in rows:
+                length = len(live.ids)
+                token = live.choose(row)
+                live.take(token)
+                if live.finish_reason or right == len(guesses) or token != guesses[right]:
+                    break
+                right += 1
+                if len(live.ids) > length + 1:  # more was written for the model, and the guesses don't know of it
+                    break
+            if guesses:
+                assert live.drafts is not None and live.handle is not None
+                live.computed = known + right
+                self.backend.trim(live.handle, live.computed)
+                live.drafts.learn(len(guesses), right)
+        except Exception as error:
+            self._fail(live, error)
+
+    def _settle_all(self, lives: Sequence[Live]) -> None:
+        """What follows from new tokens: the end, a place with the other LongRoPE factors, and news for the client."""
+        for live in lives:
+            if live.finish_reason and live.handle is not None:
+                self._release(live)
+            elif self._switches and live.handle is not None and not live.long and self._long(live):
+                self.backend.free(live.handle)
+                live.handle = None
+                self._place(live)
+        fault: Exception | None = None
+        for live in lives:
+            if (live.emit or live.finish_reason) and live.finish_reason != "error":
+                try:
+                    live.tell()
+                except Exception as error:  # of a caller's own function; the others are to hear their news all the same
+                    fault = fault or error
+        if fault:
+            raise fault
+
+    def _release(self, live: Live) -> None:
+        if live in self.running:
+            self.running.remove(live)
+        if live.handle is not None:
+            self.backend.free(live.handle)
+            live.handle = None
+
+    def _fail(self, live: Live, error: Exception) -> None:
+        for one in (live, *live.siblings):
+            if not one.finish_reason or one is live:
+                one.finish("error", error)
+                self._release(one)
+                one.tell()
 
 
-def _next(waiting: deque[Running]) -> Running | None:
+def _chunk(live: Live, size: int) -> _Part:
+    """The next tokens of a sequence that has more to compute."""
+    assert live.handle is not None
+    request, end = live.request, live.computed + size
+    wanted = int(end == len(live.ids))
+    return _Part(live, chunk(live.handle, live.ids, live.computed, end, wanted, request.images, request.adapter))
+
+
+def _next(source: deque[Live]) -> Live | None:
     try:  # asking first whether the queue is empty would race with other threads
-        return waiting.popleft()
+        return source.popleft()
     except IndexError:
         return None

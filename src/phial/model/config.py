@@ -277,5 +277,18 @@ class ModelConfig:
         return 2 * self.num_hidden_layers * self.num_key_value_heads * self.head_dim * element_bytes
 
 
+def uses_long_factors(config: ModelConfig, length: int) -> bool:
+    """The LongRoPE rule: a sequence longer than the original context uses the long factors, for all of its tokens.
+
+    Keys that were rotated with the other set are wrong for it, so a cached sequence that grows past the original
+    context must be computed again. This is the only place that decides.
+
+    Args:
+        config: the model.
+        length: tokens of one sequence, its cached ones included.
+    """
+    return config.longrope is not None and length > config.longrope.original_max_position_embeddings
+
+
 def _refuse(what: str, do: str) -> None:
     raise PhialError(what, where="model configuration", do=do)

@@ -7,20 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from phial.model.config import ModelConfig
+from phial.model.config import ModelConfig, uses_long_factors
 
-
-def uses_long_factors(config: ModelConfig, length: int) -> bool:
-    """The LongRoPE rule: a sequence longer than the original context uses the long factors, for all of its tokens.
-
-    Keys that were rotated with the other set are wrong for it, so a cached sequence that grows past the original
-    context must be computed again. This is the only place that decides.
-
-    Args:
-        config: the model.
-        length: tokens of one sequence, its cached ones included.
-    """
-    return config.longrope is not None and length > config.longrope.original_max_position_embeddings
+__all__ = ["Rotary", "rotary_frequencies", "rotate", "uses_long_factors"]
 
 
 def rotary_frequencies(config: ModelConfig, long: bool) -> tuple[Tensor, float]:
