@@ -108,7 +108,7 @@ def test_a_model_agrees_with_itself() -> None:
 def test_more_bits_are_closer() -> None:
     model = random_model(CONFIGS["phi3"])
     parameters, text = DecoderParameters(model), HeldOut("ids", as_windows(IDS.tolist(), 20, 40), 90)
-    coarse = quantize(parameters, Settings(group_size=128))
+    coarse = quantize(parameters, Settings(group_size=32))
     fine = quantize(parameters, Settings(group_size=32, bits=dict.fromkeys(coarse.matrices, 8)))
     reports = [measure_streamed(parameters, one, text, method="rtn") for one in (coarse, fine)]
     assert reports[1].mean_kl < 0.1 * reports[0].mean_kl

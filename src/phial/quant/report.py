@@ -77,12 +77,12 @@ def compare_logits(reference: Tensor, candidate: Tensor, ids: Tensor, margin: fl
     count = len(ids) - 1
     for start in range(0, count, _CHUNK):
         stop = min(start + _CHUNK, count)
-        left, right, target = reference[start:stop].double(), candidate[start:stop].double(), ids[start + 1 : stop + 1]
+        left, right, target = reference[start:stop], candidate[start:stop], ids[start + 1 : stop + 1]
         top, other = left.argmax(-1, keepdim=True), right.argmax(-1, keepdim=True)
         same += int((top == other).sum())
         misses += int((left.gather(1, top) - left.gather(1, other) > margin).sum())
         left, right = left.log_softmax(-1), right.log_softmax(-1)
-        each = torch.where(left > -torch.inf, left.exp() * (left - right), 0.0).sum(-1)
+        each = torch.where(left > -torch.inf, left.exp() * (left - right), 0.0).sum(-1, dtype=torch.float64)
         kl, highest = kl + each.sum().item(), max(highest, each.max().item())
         loss -= right.gather(1, target.unsqueeze(1)).sum().item()
         float_loss -= left.gather(1, target.unsqueeze(1)).sum().item()

@@ -19,7 +19,7 @@ from torch import Tensor
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
 from phial.quant.hadamard import hadamard
-from phial.quant.quantized import EMBEDDING, FINAL_NORM, HEAD, matrix_shapes
+from phial.quant.quantized import FINAL_NORM, HEAD, matrix_shapes
 from phial.quant.weights import Parameters
 
 SEED = 0

@@ -86,9 +86,13 @@ class QuantizedReadable(Readable):
 
     def head(self) -> Iterator[Tensor]:
         """The head's rows."""
-        matrix = self.model.matrices[HEAD]
-        for start in range(0, matrix.rows, HEAD_ROWS):
-            yield torch.from_numpy(dequantize(some_rows(matrix, start, min(start + HEAD_ROWS, matrix.rows))))
+        return dequantized_rows(self.model.matrices[HEAD])
+
+
+def dequantized_rows(matrix: PackedMatrix) -> Iterator[Tensor]:
+    """All rows of a packed matrix in float32, some at a time."""
+    for start in range(0, matrix.rows, HEAD_ROWS):
+        yield torch.from_numpy(dequantize(some_rows(matrix, start, min(start + HEAD_ROWS, matrix.rows))))
 
 
 def some_rows(matrix: PackedMatrix, start: int, stop: int) -> PackedMatrix:
@@ -225,13 +229,13 @@ class StreamedModel:
         with torch.no_grad():
             return [self.inputs(HEAD, norm(hadamard(x) if turned else x)[1]) for x in states]
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Logits [tokens, vocab_size] of the head's inputs [tokens, hidden_size]."""
+    def logits(self, hidden: Tensor, head: PackedMatrix | None = None) -> Tensor:
+        """Logits [tokens, vocab_size] of the head's inputs [tokens, hidden_size], by another head if one is given."""
         config = self.config
         out = hidden.new_empty(len(hidden), config.vocab_size)
         start = 0
         with torch.no_grad():
-            for rows in self.readable.head():
+            for rows in self.readable.head() if head is None else dequantized_rows(head):
                 torch.matmul(hidden, rows.T, out=out[:, start : start + len(rows)])
                 start += len(rows)
             if config.head_bias:
