@@ -4,9 +4,9 @@
 
 The float model is the dequantized file plus seeded uniform noise of half a quantization step of each weight to either
 side, so that no method finds the old grid again; what the noise does to the perplexity is printed first. Every method
-quantizes that. The text's first part calibrates, its last part is held out. KL and agreement are measured teacher-forced
-by torch with dequantized weights, with float activations, and with int8 activations as each engine's kernels round them
-(llama.cpp: a scale for 32 values). The last line is JSON.
+quantizes that. The text's first part calibrates, its last part is held out. KL and agreement are measured
+teacher-forced by torch with dequantized weights: with float activations, and with int8 activations as each engine's
+kernels round them (llama.cpp: a scale for 32 values). The last line is JSON.
 """
 
 from __future__ import annotations
@@ -197,9 +197,8 @@ def main() -> None:
     reference = float_logits(noisy, held)
     blur = score(float_logits(clean, held), StreamedModel(FloatReadable(noisy)), held)
     del clean
-    print(
-        f"{args.model.name}: noise changes the perplexity from {blur['float_perplexity']:.3f} to {blur['perplexity']:.3f}"
-    )
+    change = f"from {blur['float_perplexity']:.3f} to {blur['perplexity']:.3f}"
+    print(f"{args.model.name}: noise changes the perplexity {change}")
     print(f"held out: {sum(map(len, held.windows)):,} tokens; calibration: {sum(map(len, windows)):,}", flush=True)
     rows = []
     for name, activations, bits, model in candidates(noisy, args.only.split(","), windows, args.int8):

@@ -1,10 +1,10 @@
 """QuaRot (Ashkboos et al. 2024, arXiv 2404.00456): a model turned so that no input and no weight stands out.
 
 With an orthogonal Q the residual stream x becomes Q x. An RMSNorm without a gain does the same to x and to Q x, so its
-gain moves into the matrices that read it; those are multiplied by Q^T on the right, those that write to the stream by Q
-on the left. Here Q = H D: random signs, then a block-diagonal Hadamard matrix (R1). Inside attention the values of each
-head are turned by a Hadamard matrix that the output projection undoes (R2). The feed-forward's down projection is turned
-on its inputs too; nothing before it can make up for that, so its input is turned online.
+gain moves into the matrices that read it; those are multiplied by Q^T on the right, those that write to the stream by
+Q on the left. Here Q = H D: random signs, then a block-diagonal Hadamard matrix (R1). Inside attention the values of
+each head are turned by a Hadamard matrix that the output projection undoes (R2). The feed-forward's down projection is
+turned on its inputs too; nothing before it can make up for that, so its input is turned online.
 
 An embedding that is the head too can not take the final norm's gain g: logits are E g y for the normalised y, and rows
 of E Q^T have to serve both ways. They do with two more turns online, a token and not a layer each: the final norm's
