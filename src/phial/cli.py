@@ -123,6 +123,48 @@ def download(
     typer.echo(f"{found.path}\ncommit {found.commit}")
 
 
+@app.command()
+def quantize(
+    model: Annotated[
+        str, typer.Argument(help="A checkpoint folder, a .gguf file, a run's name, or a name on the Hub.")
+    ],
+    folder: Annotated[Path, typer.Option("--to", help="Folder to make; it must not exist yet.")],
+    format: Annotated[str, typer.Option("--format", help="int4.")] = "int4",
+    method: Annotated[
+        str, typer.Option(help="rtn: round to nearest, minutes. gptq: calibrated, several times that.")
+    ] = "rtn",
+    group_size: Annotated[int, typer.Option(help="Weights that share a scale: 32, 64 or 128.")] = 128,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="QuaRot: turn the model so that no value stands out.")
+    ] = False,
+    by_group: Annotated[
+        bool, typer.Option("--by-group", help="Activations get a scale a group, not one a token.")
+    ] = False,
+    bits_budget: Annotated[
+        float | None, typer.Option(help="Bits a weight, scales included: lifts sensitive matrices to int8 up to it.")
+    ] = None,
+    text: Annotated[
+        Path | None, typer.Option(help="Text to calibrate and measure with; by default the standard library's own.")
+    ] = None,
+    workspace: Annotated[Path, typer.Option(help="Workspace that the run is in.")] = DEFAULT_WORKSPACE,
+) -> None:
+    """Quantize a model, measure what that costs against the float weights, and write both.
+
+    Example: phial quantize microsoft/Phi-4-mini-instruct --method gptq --bits-budget 4.5 --to phi-4-mini-int4
+    """
+    from phial.quant.quantize import Settings
+    from phial.recipe.quantization import find_weights, quantize_model
+
+    if format != "int4":
+        raise PhialError(f"format {format!r}", where="quantize", do="give --format int4")
+    settings = Settings(method, group_size, rotate=rotate, by_group=by_group)
+    report = quantize_model(
+        find_weights(model, workspace), folder, settings, bits_per_weight=bits_budget, text=text,
+        progress=lambda line: typer.echo(line, err=True),
+    )  # fmt: skip
+    typer.echo("\n".join([*report.lines(), f"written to {folder}"]))
+
+
 ModelArgument = Annotated[
     str | None, typer.Argument(help="A run's name or a checkpoint folder; without it, the embedded model.")
 ]

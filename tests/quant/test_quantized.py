@@ -152,6 +152,12 @@ def test_nothing_is_published_without_a_report(tmp_path: Path) -> None:
         write_quantized(tmp_path / "q", quantized, None, REPORT)
 
 
+DAMAGES = [
+    *("short", "header", "empty", "absent", "report", "report damaged", "version", "group size", "bits", "targets"),
+    *("groups", "no description", "rows", "layers", "scale"),
+]
+
+
 def damage(folder: Path, key: str) -> None:
     weights, config = folder / "model.safetensors", folder / "config.json"
     facts = json.loads(config.read_text())
@@ -197,10 +203,7 @@ def damage(folder: Path, key: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    (
-        "short,header,empty,absent,report,report damaged,version,group size,bits,targets,groups,no description,rows,"
-        "layers,scale"
-    ).split(","),
+    DAMAGES,
 )
 def test_damage_is_found(key: str, tmp_path: Path) -> None:
     folder = tmp_path / "q"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ class Settings:
         bits: bits of single matrices, by name: 4 or 8; the others have 4.
     """
 
-    method: Literal["rtn", "gptq"] = "rtn"
+    method: str = "rtn"
     group_size: int = 128
     search: bool = True
     rotate: bool = False

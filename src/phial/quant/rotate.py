@@ -1,0 +1,118 @@
+"""QuaRot (Ashkboos et al. 2024, arXiv 2404.00456): a model turned so that no input and no weight stands out.
+
+With an orthogonal Q the residual stream x becomes Q x. An RMSNorm without a gain does the same to x and to Q x, so its
+gain moves into the matrices that read it; those are multiplied by Q^T on the right, those that write to the stream by
+Q on the left. Here Q = H D: random signs, then a block-diagonal Hadamard matrix (R1). Inside attention the values of
+each head are turned by a Hadamard matrix that the output projection undoes (R2). The feed-forward's down projection is
+turned on its inputs too; nothing before it can make up for that, so its input is turned online.
+
+An embedding that is the head too can not take the final norm's gain g: logits are E g y for the normalised y, and rows
+of E Q^T have to serve both ways. They do with two more turns online, a token and not a layer each: the final norm's
+input is turned by H, which leaves D x (the norm does the same to it); times g; and turned by H, which gives Q (g y).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from phial.errors import PhialError
+from phial.model.config import ModelConfig
+from phial.quant.hadamard import hadamard
+from phial.quant.quantized import FINAL_NORM, HEAD, matrix_shapes
+from phial.quant.weights import Parameters
+
+SEED = 0
+
+
+def rotated_inputs(config: ModelConfig) -> frozenset[str]:
+    """What of a rotated model has its input turned online; see `QuantizedModel.rotated`.
+
+    Raises:
+        PhialError: the model can't be rotated.
+    """
+    _check(config)
+    names = {name for name in matrix_shapes(config) if name.endswith("mlp.down_proj")}
+    return frozenset(names | ({FINAL_NORM, HEAD} if config.tie_word_embeddings else set()))
+
+
+def rotated_parameters(parameters: Parameters, seed: int = SEED) -> RotatedParameters:
+    """A model turned, parameter by parameter as they are asked for.
+
+    Raises:
+        PhialError: the model can't be rotated.
+    """
+    _check(parameters.config)
+    return RotatedParameters(parameters, seed)
+
+
+class RotatedParameters:
+    """The parameters of a turned model, which computes what the model itself does with `rotated_inputs` turned."""
+
+    def __init__(self, parameters: Parameters, seed: int) -> None:
+        self.config, self._parameters = parameters.config, parameters
+        generator = torch.Generator().manual_seed(seed)
+        self.signs = torch.randint(0, 2, (self.config.hidden_size,), generator=generator) * 2.0 - 1.0
+
+    def get(self, name: str) -> Tensor:
+        """A parameter of the turned model in float32."""
+        tensor, config = self._parameters.get(name), self.config
+        layer, _, inner = name.rpartition("self_attn.")
+        layer = layer or name.partition("mlp.")[0]
+        match name.rpartition(".")[0].rpartition(".")[2]:
+            case "embed_tokens":
+                return self._turn(tensor.float())
+            case "lm_head":
+                return self._turn(tensor.float() * self._gain("norm"))
+            case "norm" if config.tie_word_embeddings:
+                return tensor.float()
+            case "norm" | "input_layernorm" | "post_attention_layernorm":
+                return torch.ones(config.hidden_size)
+            case "qkv_proj":
+                return self._values(inner, tensor.float(), layer)
+            case "gate_up_proj" | "up_proj":
+                wide = tensor.float()
+                return wide if wide.ndim == 1 else self._turn(wide * self._gain(f"{layer}post_attention_layernorm"))
+            case "o_proj":
+                wide = tensor.float()
+                if wide.ndim == 2:
+                    wide = hadamard(wide.view(len(wide), -1, config.head_dim)).view(wide.shape)
+                return self._write(wide)
+            case "down_proj":
+                wide = tensor.float()
+                return self._write(hadamard(wide) if wide.ndim == 2 else wide)
+        raise AssertionError(name)
+
+    def _gain(self, norm: str) -> Tensor:
+        return self._parameters.get(f"{norm}.weight").float()
+
+    def _turn(self, weight: Tensor) -> Tensor:
+        """Rows that read the stream: W Q^T."""
+        return hadamard(weight * self.signs)
+
+    def _write(self, weight: Tensor) -> Tensor:
+        """A matrix, or a bias, that writes to the stream: Q W."""
+        if weight.ndim == 1:
+            return hadamard(weight * self.signs)
+        return hadamard(weight.T * self.signs).T.contiguous()
+
+    def _values(self, kind: str, tensor: Tensor, layer: str) -> Tensor:
+        """Queries, keys and values, the values of every head turned."""
+        config = self.config
+        if tensor.ndim == 2:
+            tensor = self._turn(tensor * self._gain(f"{layer}input_layernorm"))
+        start = (config.num_attention_heads + config.num_key_value_heads) * config.head_dim
+        values = tensor[start:].reshape(config.num_key_value_heads, config.head_dim, -1)
+        turned = hadamard(values.transpose(1, 2)).transpose(1, 2)
+        return torch.cat([tensor[:start], turned.reshape(tensor[start:].shape)])
+
+
+def _check(config: ModelConfig) -> None:
+    if config.norm != "rms" or config.parallel or config.experts is not None:
+        raise PhialError(
+            f"models of the layout {config.layout} can't be rotated: their norms subtract the mean",
+            where="quantize",
+            do="leave --rotate out",
+        )
+    if config.vision is not None:
+        raise PhialError("models with an image tower can't be rotated", where="quantize", do="leave --rotate out")
