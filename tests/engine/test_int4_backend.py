@@ -20,7 +20,8 @@ from phial.model.config import LongRope
 from phial.model.decoder import Decoder
 from phial.model.rope import uses_long_factors
 from phial.quant.quantize import Settings, quantize
-from phial.quant.quantized import HEAD, matrices_of
+from phial.quant.quantized import HEAD, matrices_of, matrix_shapes
+from phial.quant.rotate import rotated_inputs, rotated_parameters
 from phial.quant.weights import DecoderParameters
 
 _PHI3 = replace(CONFIGS["phi3"], max_position_embeddings=256)
@@ -69,6 +70,23 @@ def made(request):
                 held = np.stack([dequantize(quantized.matrices[name]) for name in names])
                 parameter.copy_(torch.from_numpy(held).view(parameter.shape))
     return model, quantized
+
+
+def test_a_rotated_model_says_the_same(made):
+    config = made[0].config
+    if config.norm != "rms":
+        pytest.skip("rotations are for RMSNorm")
+    model = gentle_model(config)
+    bits = dict.fromkeys(matrix_shapes(config), 8)
+    turned = rotated_parameters(DecoderParameters(model))
+    packed = quantize(turned, Settings(group_size=32, bits=bits, by_group=True))
+    quantized = replace(packed, rotated=rotated_inputs(config))
+    ids = ids_of(config)
+    long = uses_long_factors(config, len(ids))
+    with torch.no_grad():
+        expected = model(torch.tensor([ids]))[0].numpy()
+    found = answer(Int4Backend(quantized, 256), ids, long, [len(ids)])
+    assert np.median(np.abs(found - expected)) < 0.04 * expected.std()
 
 
 def ids_of(config, seed=0):
@@ -168,9 +186,11 @@ def test_a_step_without_room_changes_nothing(quantized):
     ids = ids_of(quantized.config)[:20]
     expected = backend.run([Work(first, ids)])[0]
     with pytest.raises(NoRoom):
-        backend.run([Work(first, ids), Work(second, ids[:5])] if backend.room() < BLOCK else [
-            Work(first, ids), Work(second, [*ids, *ids])
-        ])
+        backend.run(
+            [Work(first, ids), Work(second, ids[:5])]
+            if backend.room() < BLOCK
+            else [Work(first, ids), Work(second, [*ids, *ids])]
+        )
     assert (backend.length(first), backend.length(second)) == (20, 0)
     assert np.array_equal(backend.run([Work(second, ids)])[0], expected)
 

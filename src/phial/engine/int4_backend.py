@@ -61,7 +61,7 @@ class Int4Backend:
         return min(self.config.max_position_embeddings, self._blocks.count * BLOCK)
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """Memory of the cache when every block has been used."""
         return sum(array.nbytes for cache in self._caches for array in _arrays(cache).values())
 
@@ -169,9 +169,7 @@ class Int4Backend:
                 tokens, long = self._saved_facts(facts, path)
                 return self._restore(file, tokens, long, path)
         except (OSError, SafetensorError, ValueError) as error:
-            raise PhialError(
-                f"no readable snapshot: {error}", where=str(path), do="take the snapshot again"
-            ) from error
+            raise PhialError(f"no readable snapshot: {error}", where=str(path), do="take the snapshot again") from error
 
     def _saved_facts(self, facts: dict[str, object], path: Path) -> tuple[list[int], bool]:
         tokens = facts.get("tokens")

@@ -12,10 +12,10 @@ from phial.kernels.block import BoundBlock, Gain, LayerShape, Linear, bind_block
 from phial.kernels.int4_library import ThreadPool
 from phial.kernels.layer import LayerCache, Span, norm, swiglu
 from phial.kernels.product import Floats, bind, multiply, quantize
-from phial.model.config import ModelConfig
 from phial.model.moe import route
 from phial.model.rope import rotary_frequencies
-from phial.quant.quantized import QuantizedModel
+from phial.quant.hadamard import hadamard
+from phial.quant.quantized import FINAL_NORM, QuantizedModel
 
 CHUNK = 64  # tokens whose router products are held at a time
 
@@ -106,11 +106,15 @@ class Int4Decoder:
 
     def _logits(self, x: Floats) -> Floats:
         config, gain, head = self.config, self._norm, self._head
+        if FINAL_NORM in self._model.rotated:
+            x = hadamard(torch.from_numpy(x)).numpy()
         group, centred, by_group = head.matrix.matrix.group_size, config.norm == "layer", self._model.by_group
-        normal, _ = norm(
+        normal, floats = norm(
             x, gain.weight, config.rms_norm_eps, group, bias=gain.bias, centred=centred, by_group=by_group,
-            pool=self._pool,
+            keep=head.rotated, pool=self._pool,
         )  # fmt: skip
+        if floats is not None:
+            normal = quantize(floats, group, by_group=by_group, rotated=True, pool=self._pool)
         logits = multiply(head.matrix, normal, head.bias, pool=self._pool)
         if config.logit_divisor != 1.0:
             logits /= np.float32(config.logit_divisor)
@@ -126,7 +130,7 @@ class _Experts:
         assert model.config.experts is not None
         self._config, self._rule, self._by_group = model.config, model.config.experts, model.by_group
         self._norm = _gain(model, f"{prefix}post_attention_layernorm")
-        self._router = model.floats[f"{prefix}moe.gate.weight"]
+        self._router = _vector(model, f"{prefix}moe.gate.weight")
         count = self._rule.count
         self._up = [_linear(model, f"{prefix}moe.gate_up_proj.{expert}") for expert in range(count)]
         self._down = [_linear(model, f"{prefix}moe.down_proj.{expert}") for expert in range(count)]
@@ -178,8 +182,16 @@ def _bind_layer(model: QuantizedModel, shape: LayerShape, index: int, cache: Lay
 
 
 def _gain(model: QuantizedModel, name: str) -> Gain:
-    return Gain(model.floats[f"{name}.weight"], model.floats.get(f"{name}.bias"))
+    return Gain(_vector(model, f"{name}.weight"), _bias(model, name))
 
 
 def _linear(model: QuantizedModel, name: str) -> Linear:
-    return Linear(bind(model.matrices[name]), model.floats.get(f"{name}.bias"), name in model.rotated)
+    return Linear(bind(model.matrices[name]), _bias(model, name), name in model.rotated)
+
+
+def _bias(model: QuantizedModel, name: str) -> Floats | None:
+    return _vector(model, f"{name}.bias") if f"{name}.bias" in model.floats else None
+
+
+def _vector(model: QuantizedModel, name: str) -> Floats:
+    return np.asarray(model.floats[name], np.float32)
