@@ -112,12 +112,15 @@ class Live:
                 where="engine",
                 do="check the weights for NaN, and the grammar for dead ends",
             )
-        if self._matcher and self._thinking is None:
-            self._matcher.accept(token)
+        matcher = self._matcher if self._thinking is None else None
+        if matcher:
+            matcher.accept(token)
         if token in self._stop_ids:
             self.finish_reason = "stop"
             return
         self._append(token)
+        if matcher and matcher.finished:
+            self.finish_reason = "stop"
         if self._thinking and not self.finish_reason:
             self._mind_the_budget(self._thinking)
 
