@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # and depth are bounded before it gets there, and the library's own limits bound what a step may take.
 MAX_CHARACTERS = 1 << 16
 MAX_DEPTH = 32
+# JSON allows whitespace without end between its parts, and a model that is unsure writes it.
+_JSON = {"whitespace_pattern": r"[ \n]{0,16}"}
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 _tokenizers: WeakKeyDictionary[Tokenizer, llguidance.LLTokenizer] = WeakKeyDictionary()
@@ -104,7 +106,7 @@ def _compiled(kind: str, text: str) -> str:
         schema = json.loads(text)
         if not isinstance(schema, dict):
             raise ValueError("it is no object")
-        return matcher.grammar_from_json_schema(text)
+        return matcher.grammar_from_json_schema(text, overrides=_JSON)
     except ValueError as error:
         advice = "write it as in json-schema.org"
         raise PhialError(f"no JSON schema: {error}", where="grammar", do=advice) from error
