@@ -58,7 +58,7 @@ def make_plan(running: Sequence[Live], budget: int, original: int | None) -> lis
             reading.append(live)
             continue
         assert live.handle is not None
-        if live.drafts is not None:
+        if live.drafts is not None and not live.siblings:  # those go on from the prompt, not from guesses behind it
             drafting.append(len(parts))
         parts.append(Part(live, Work(live.handle, live.ids[-1:], 1, (), live.request.adapter)))
     budget -= len(parts)
