@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phial.engine.request import Sampling
-from phial.engine.sampler import choose, draw, probabilities, random_stream
+from phial.engine.sampler import _likeliest, choose, draw, penalised, probabilities, random_stream, token_logprob
 from phial.errors import PhialError
 
 LOGITS = np.log(np.array([[0.1, 0.4, 0.2, 0.3]], dtype=np.float32))
@@ -79,3 +79,90 @@ def test_random_streams_are_reproducible_and_differ() -> None:
 def test_impossible_settings_are_refused(wrong: dict) -> None:
     with pytest.raises(PhialError, match=next(iter(wrong))):
         Sampling(**wrong)
+
+
+def test_min_p_keeps_what_is_likely_beside_the_likeliest() -> None:
+    rows = probabilities(np.repeat(LOGITS, 2, axis=0), [Sampling(1.0, min_p=0.6), Sampling(1.0, top_k=3, min_p=0.4)])
+    assert rows[0] == pytest.approx([0, 4 / 7, 0, 3 / 7], abs=1e-6)
+    assert rows[1] == pytest.approx([0, 4 / 9, 2 / 9, 3 / 9], abs=1e-6)
+
+
+def test_bias_and_penalties() -> None:
+    logits = np.array([2.0, -2.0, 1.0, 0.5, 0.0], dtype=np.float32)
+    prompt, counts = np.array([0]), {1: 2, 3: 1}
+    nothing = np.empty(0, dtype=np.int64)
+    cases = {
+        Sampling(logit_bias=((2, 3.0), (99, 1.0), (-1, 5.0))): [2, -2, 4, 0.5, 0],
+        Sampling(repetition_penalty=2.0): [1, -4, 1, 0.25, 0],
+        Sampling(presence_penalty=1.5): [2, -3.5, 1, -1, 0],
+        Sampling(frequency_penalty=0.5): [2, -3, 1, 0, 0],
+    }
+    for sampling, expected in cases.items():
+        assert penalised(logits, sampling, prompt, counts).tolist() == expected
+        assert penalised(logits, sampling, nothing, {}).tolist() == (
+            [2, -2, 4, 0.5, 0] if sampling.logit_bias else logits.tolist()
+        )
+    assert logits.tolist() == [2, -2, 1, 0.5, 0]
+
+
+samplings = st.builds(
+    Sampling,
+    temperature=st.sampled_from([0.0, 0.3, 1.0, 2.0]),
+    top_k=st.sampled_from([0, 0, 3]),
+    top_p=st.sampled_from([1.0, 0.8]),
+    min_p=st.sampled_from([0.0, 0.2]),
+    seed=st.integers(0, 50),
+)
+
+
+@given(st.lists(samplings, min_size=1, max_size=6), st.integers(0, 99), st.sampled_from([40, 9000]))
+@settings(max_examples=60, deadline=None)
+def test_a_row_alone_is_a_row_in_a_batch_to_the_last_bit(rows: list[Sampling], seed: int, vocab_size: int) -> None:
+    logits = np.random.default_rng(seed).normal(size=(len(rows), vocab_size)).astype(np.float32)
+    drawing = [index for index, sampling in enumerate(rows) if sampling.temperature]
+    if drawing:
+        together = probabilities(logits[drawing], [rows[index] for index in drawing])
+        for row, index in zip(together, drawing, strict=True):
+            assert (row == probabilities(logits[index : index + 1], [rows[index]])[0]).all()
+    chosen = choose(logits, rows, [random_stream(sampling.seed) for sampling in rows])
+    alone = [choose(logits[i : i + 1], [s], [random_stream(s.seed)])[0] for i, s in enumerate(rows)]
+    assert chosen == alone
+
+
+@given(
+    st.integers(0, 99), st.sampled_from([0, 1, 7, 2000, 9000]), st.sampled_from([1.0, 0.999, 0.5, 1e-6]), st.booleans()
+)
+@settings(max_examples=40, deadline=None)
+def test_large_vocabularies_keep_the_same_tokens_as_small_ones(seed: int, top_k: int, top_p: float, ties: bool) -> None:
+    """Candidates instead of a whole sort: the same definition, by another way."""
+    logits = np.random.default_rng(seed).normal(size=(1, 9000)).astype(np.float32)
+    if ties:
+        logits = np.round(logits * 2) / 2
+    sampling = Sampling(temperature=0.7, top_k=top_k, top_p=top_p)
+    [fast] = probabilities(logits, [sampling])
+    weights = probabilities(logits, [Sampling(temperature=0.7)])
+    [slow] = _likeliest(weights, [sampling])
+    assert np.abs(fast - slow).max() < 1e-12
+    assert (fast > 0).sum() - (slow > 0).sum() in (-1, 0, 1)  # a sum's last bit may decide on one token
+
+
+def test_rows_that_are_no_numbers_give_no_token() -> None:
+    logits = np.array([[1.0, np.nan], [-np.inf, -np.inf], [np.inf, 0.0], [-np.inf, 1.0]], dtype=np.float32)
+    for temperature in (0.0, 1.0):
+        sampling = Sampling(temperature=temperature)
+        assert choose(logits, [sampling] * 4, [random_stream(0)] * 4) == [-1, -1, -1, 1]
+        assert [choose(row[None], [sampling], [random_stream(0)])[0] for row in logits] == [-1, -1, -1, 1]
+
+
+def test_log_probabilities() -> None:
+    entry = token_logprob(LOGITS[0] + 5, 2, 3)
+    assert entry.logprob == pytest.approx(np.log(0.2), abs=1e-6) and [token for token, _ in entry.top] == [1, 3, 2]
+    assert [value for _, value in entry.top] == pytest.approx(np.log([0.4, 0.3, 0.2]), abs=1e-6)
+    assert token_logprob(np.zeros(5, dtype=np.float32), 0, 2).top[0][0] == 0  # of ties the lowest ids
+    assert token_logprob(LOGITS[0], 0, 0).top == ()
+
+
+def test_the_samples_of_a_request_have_streams_of_their_own() -> None:
+    first, second = random_stream(5, 0).random(4), random_stream(5, 1).random(4)
+    assert (first == random_stream(5).random(4)).all() and (first != second).all()
+    assert (second != random_stream(6).random(4)).all()

@@ -8,8 +8,8 @@ from hashing import VOCAB, HashingBackend, greedy, hashing_config
 
 from phial.engine.backend import Work
 from phial.engine.engine import Engine
+from phial.engine.plan import Limits
 from phial.engine.request import Generation, Request, Sampling
-from phial.engine.scheduler import Limits
 from phial.engine.speculate import Drafts, PromptLookup
 from phial.engine.stream import Stream
 from phial.errors import PhialError
@@ -71,17 +71,20 @@ def test_200_mixed_requests_are_answered_as_each_alone(drafts: bool) -> None:
     streams: list[Stream] = []
     forks: list[Stream] = []
     waiting = list(requests)
-    while waiting or not all(stream.finished for stream in streams + forks):
+    live: list[Stream] = []
+    while waiting or live:
         for _ in range(source.randrange(0, 6)):
             if waiting:
-                streams.append(engine.submit(waiting.pop(0)))
+                live.append(engine.submit(waiting.pop(0)))
+                streams.append(live[-1])
         if streams and source.random() < 0.3:
             stream = source.choice(streams)
             stream.cancel(source.choice([None, source.randrange(stream.request.n)]))
-        live = [stream for stream in streams if not stream.finished]
+        live = [stream for stream in live if not stream.finished]
         if live and source.random() < 0.2:
             stream, sampling = source.choice(live), Sampling(0.9, seed=3, max_tokens=9, logprobs=1)
             forks.append(engine.fork(stream, sampling, sample=source.randrange(stream.request.n), n=2))
+            live.append(forks[-1])
         engine.step()
     assert backend.refused > 10 and not backend.long  # there were preemptions, and nothing is left in the cache
     compared = cancelled = 0

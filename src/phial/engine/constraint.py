@@ -12,6 +12,11 @@ from phial.tokens.tokenizer import Tokenizer
 class Matcher(Protocol):
     """Follows one answer through a grammar."""
 
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is complete, and nothing may follow."""
+        ...
+
     def mask(self, logits: np.ndarray) -> None:
         """Set the logits [vocab_size] of tokens that may not come next to minus infinity, in place."""
         ...

@@ -19,9 +19,10 @@ import numpy as np
 
 from phial.engine.backend import Backend, Twinning, Work
 from phial.engine.numpy_backend import NumpyBackend
+from phial.engine.plan import Limits
 from phial.engine.request import Generation, Request, Sampling
 from phial.engine.resident import Pin
-from phial.engine.scheduler import Limits, Scheduler
+from phial.engine.scheduler import Scheduler
 from phial.engine.sequence import Live
 from phial.engine.speculate import Drafts
 from phial.engine.stream import Stream

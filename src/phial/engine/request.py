@@ -171,7 +171,7 @@ class Request:
         Images count with their places and contents, so a prompt that differs in one shares nothing, not even what lies
         before it.
         """
-        if not (self.salt or self.images or self.adapter):
+        if not (self.salt or self.images or self.adapter is not None):
             return b""
         digest = hashlib.sha256(b"%d %d " % (len(self.salt), self.adapter is not None) + self.salt)
         name = (self.adapter or "").encode()

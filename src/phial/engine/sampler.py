@@ -163,8 +163,8 @@ def choose(
         token = int(logits[0].argmax())
         return [token if math.isfinite(logits[0, token]) else -1]
     tokens = logits.argmax(axis=1)  # of a row with NaNs it is the first of them
-    drawn = [row for row, sampling in enumerate(samplings) if sampling.temperature > 0]
     broken = ~np.isfinite(logits[np.arange(len(tokens)), tokens])
+    drawn = [row for row, sampling in enumerate(samplings) if sampling.temperature > 0 and not broken[row]]
     if drawn:
         distribution = probabilities(logits[drawn], [samplings[row] for row in drawn])
         streams = [randoms[row] or random_stream(0) for row in drawn]

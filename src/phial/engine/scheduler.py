@@ -6,17 +6,17 @@ new token, guesses to check, and a sequence that lost its place: all are tokens 
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from phial.engine.backend import Backend, NoRoom, Reloading, Work, chunk
+from phial.engine.backend import Backend, NoRoom, Reloading
+from phial.engine.plan import Limits, Part, make_plan, next_part
 from phial.engine.resident import Residents
 from phial.engine.sampler import choose
 from phial.engine.sequence import Live
+from phial.engine.turn import Turn
 from phial.engine.waiting import Waiting
 from phial.errors import PhialError
 from phial.model.config import uses_long_factors
@@ -24,50 +24,7 @@ from phial.model.config import uses_long_factors
 # Up to so many logits, rows are copied into one matrix to draw all tokens at once; where there are more, the copy would
 # cost more than calls row by row.
 _TOGETHER = 1 << 19
-_LEAST_CHUNK = 64  # tokens of a prompt that are worth a call
 _MARGIN = 16  # tokens that every running sequence should be able to add before another one is let in
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much one step and the cache take on.
-
-    Attributes:
-        tokens: new tokens a step, all sequences together; each running one gets its token in any case.
-        sequences: in the cache at a time.
-    """
-
-    tokens: int = 512
-    sequences: int = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A sequence's share of a step.
-
-    Attributes:
-        live: the sequence.
-        work: known tokens that are not computed, then guesses.
-        guesses: how many of the work's tokens are guesses.
-    """
-
-    live: Live
-    work: Work
-    guesses: int = 0
-
-
-class Turn:
-    """A lock that serves whoever waits before whoever has just had it; not to be taken twice by one thread."""
-
-    def __init__(self) -> None:
-        self._door, self._room = threading.Lock(), threading.Lock()
-
-    def __enter__(self) -> None:
-        with self._door:
-            self._room.acquire()
-
-    def __exit__(self, *fault: object) -> None:
-        self._room.release()
 
 
 class Scheduler:
@@ -83,7 +40,8 @@ class Scheduler:
         self._inbox: deque[Live] = deque()
         self._unwanted: deque[Live] = deque()
         self._arrivals = 0
-        self._switches = backend.config.longrope is not None
+        longrope = backend.config.longrope
+        self._original = None if longrope is None else longrope.original_max_position_embeddings
         self._blocked: tuple[Live | None, int] = (None, 0)
 
     @property
@@ -117,7 +75,7 @@ class Scheduler:
                 self._settle()
             if self.waiting:
                 self._admit()
-            plan = self._plan()
+            plan = make_plan(self.running, self.limits.tokens, self._original)
             if plan:
                 self._commit(self._run(plan))
             return busy or bool(plan)
@@ -264,58 +222,7 @@ class Scheduler:
             return False
         return True
 
-    def _plan(self) -> list[_Part]:
-        budget = self.limits.tokens - len(self.running)
-        parts: list[_Part] = []
-        reading: list[Live] = []
-        drafting: list[int] = []
-        for live in self.running:
-            if len(live.ids) - live.computed > 1:
-                reading.append(live)
-                continue
-            assert live.handle is not None
-            if live.drafts is not None:
-                drafting.append(len(parts))
-            parts.append(_Part(live, Work(live.handle, live.ids[-1:], 1, (), live.request.adapter)))
-        if drafting:
-            share = budget // 2 if reading else budget
-            for index in drafting:
-                parts[index] = self._with_guesses(parts[index], share)
-                share -= parts[index].guesses
-                budget -= parts[index].guesses
-        # Half of what is left goes to the oldest prompt and half to all others alike, so that a short prompt need not
-        # wait until a long one is read; what they leave goes to the oldest again.
-        if reading:
-            budget = max(1, budget + len(reading))
-            sizes = [len(live.ids) - live.computed for live in reading]
-            even = max(_LEAST_CHUNK, budget // 2 // max(1, len(reading) - 1))
-            shares = [min(sizes[0], budget - budget // 2 if len(reading) > 1 else budget)]
-            left = budget - shares[0]
-            for size in sizes[1:]:
-                shares.append(min(size, even, left))
-                left -= shares[-1]
-            for index, size in enumerate(sizes):
-                more = min(size - shares[index], left)
-                shares[index] += more
-                left -= more
-            parts += [_chunk(live, share) for live, share in zip(reading, shares, strict=True) if share]
-        return parts
-
-    def _with_guesses(self, part: _Part, share: int) -> _Part:
-        live = part.live
-        most = min(share, live.limit - len(live.ids) - 1)
-        if self._switches and not live.long:
-            original = self.backend.config.longrope
-            assert original is not None
-            most = min(most, original.original_max_position_embeddings - len(live.ids))
-        assert live.drafts is not None
-        guesses = live.drafts.propose(live.ids, most)
-        if not guesses:
-            return part
-        work = Work(part.work.sequence, [*part.work.ids, *guesses], 1 + len(guesses), (), part.work.adapter)
-        return _Part(live, work, len(guesses))
-
-    def _run(self, plan: list[_Part]) -> list[tuple[_Part, np.ndarray]]:
+    def _run(self, plan: list[Part]) -> list[tuple[Part, np.ndarray]]:
         """Logits of each part; parts whose sequence had to give way or failed are left out."""
         while plan:
             try:
@@ -329,16 +236,16 @@ class Scheduler:
                 raise
         return []
 
-    def _make_room(self, plan: list[_Part], error: Exception) -> list[_Part]:
+    def _make_room(self, plan: list[Part], error: Exception) -> list[Part]:
         if any(part.guesses for part in plan):
-            return [_chunk(part.live, len(part.work.ids) - part.guesses) for part in plan]
+            return [next_part(part.live, len(part.work.ids) - part.guesses) for part in plan]
         if len(self.running) > 1:
             youngest = self.running[-1]
             self._send_back(youngest)
             return [part for part in plan if part.live is not youngest]
         [part] = plan
         if len(part.work.ids) > 1 and self.backend.room() > 0:
-            return [_chunk(part.live, len(part.work.ids) // 2)]
+            return [next_part(part.live, len(part.work.ids) // 2)]
         refusal = PhialError(
             f"a sequence of {len(part.live.ids):,} tokens does not fit the cache",
             where="engine",
@@ -348,7 +255,7 @@ class Scheduler:
         self._fail(part.live, refusal)
         return []
 
-    def _run_apart(self, plan: list[_Part]) -> list[tuple[_Part, np.ndarray]]:
+    def _run_apart(self, plan: list[Part]) -> list[tuple[Part, np.ndarray]]:
         """One part at a time after a fault, so that only those fail that are at fault."""
         self._undo(plan)
         results = []
@@ -362,13 +269,13 @@ class Scheduler:
                 self._fail(part.live, error)
         return results
 
-    def _undo(self, plan: list[_Part]) -> None:
+    def _undo(self, plan: list[Part]) -> None:
         for part in plan:
             self.backend.trim(part.work.sequence, part.live.computed)
 
-    def _commit(self, results: Sequence[tuple[_Part, np.ndarray]]) -> None:
+    def _commit(self, results: Sequence[tuple[Part, np.ndarray]]) -> None:
         together: list[tuple[Live, np.ndarray]] = []
-        apart: list[tuple[_Part, np.ndarray]] = []
+        apart: list[tuple[Part, np.ndarray]] = []
         for part, rows in results:
             live = part.live
             if part.guesses:
@@ -382,7 +289,7 @@ class Scheduler:
                 if one.plain:
                     together.append((one, rows))
                 else:
-                    apart.append((_Part(one, part.work), rows))
+                    apart.append((Part(one, part.work), rows))
         if together:
             self._draw(together)
         for part, rows in apart:
@@ -421,7 +328,7 @@ class Scheduler:
             except Exception as error:
                 self._fail(live, error)
 
-    def _check(self, part: _Part, rows: np.ndarray) -> None:
+    def _check(self, part: Part, rows: np.ndarray) -> None:
         """Draw tokens one after the other as long as they are those that were guessed."""
         live, known = part.live, len(part.live.ids)
         guesses = part.work.ids[len(part.work.ids) - part.guesses :]
@@ -449,7 +356,7 @@ class Scheduler:
         for live in lives:
             if live.finish_reason and live.handle is not None:
                 self._release(live)
-            elif self._switches and live.handle is not None and not live.long and self._long(live):
+            elif self._original is not None and live.handle is not None and not live.long and self._long(live):
                 self.backend.free(live.handle)
                 live.handle = None
                 self._place(live)
@@ -476,14 +383,6 @@ class Scheduler:
                 one.finish("error", error)
                 self._release(one)
                 one.tell()
-
-
-def _chunk(live: Live, size: int) -> _Part:
-    """The next tokens of a sequence that has more to compute."""
-    assert live.handle is not None
-    request, end = live.request, live.computed + size
-    wanted = int(end == len(live.ids))
-    return _Part(live, chunk(live.handle, live.ids, live.computed, end, wanted, request.images, request.adapter))
 
 
 def _next(source: deque[Live]) -> Live | None:

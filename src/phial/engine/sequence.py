@@ -22,7 +22,7 @@ class Live:
     Args:
         request: what was asked.
         limit: longest that prompt and answer may become.
-        stop_ids: tokens that end the answer.
+        stop_ids: tokens that end the answer, where the request names none.
         tokenizer: turns it into text.
         sample: which of the request's answers this is.
         emit: told of what is new, after each step; None where only the end matters.
@@ -67,7 +67,8 @@ class Live:
         self.random = random_stream(self.sampling.seed, sample) if self.sampling.temperature > 0 else None
         self.drafts = drafts
         self.emit, self.done = emit, done
-        self._tokenizer, self._stop_ids = tokenizer, stop_ids
+        self._tokenizer = tokenizer
+        self._stop_ids = stop_ids if request.stop_ids is None else request.stop_ids
         self._counts: dict[int, int] = {}
         self._logprobs: list[TokenLogprob] = []
         self._text = TextStream(tokenizer) if emit or request.stop or request.thinking else None
@@ -112,12 +113,15 @@ class Live:
                 where="engine",
                 do="check the weights for NaN, and the grammar for dead ends",
             )
-        if self._matcher and self._thinking is None:
-            self._matcher.accept(token)
+        matcher = self._matcher if self._thinking is None else None
+        if matcher:
+            matcher.accept(token)
         if token in self._stop_ids:
             self.finish_reason = "stop"
             return
         self._append(token)
+        if matcher and matcher.finished:
+            self.finish_reason = "stop"
         if self._thinking and not self.finish_reason:
             self._mind_the_budget(self._thinking)
 

@@ -100,8 +100,9 @@ class KeyValueCache:
         for index, (row, start, count) in enumerate(zip(rows, starts, counts, strict=True)):
             held[row, 0, :, start : start + count] = key[index, :count].transpose(0, 1)
             held[row, 1, :, start : start + count] = value[index, :count].transpose(0, 1)
-        every = list(rows) == list(range(held.shape[0]))
-        chosen = held if every else held[list(rows)]
+        first, count = rows[0], len(rows)
+        side_by_side = list(rows) == list(range(first, first + count))  # then nothing is copied
+        chosen = held[first : first + count] if side_by_side else held[list(rows)]
         return chosen[:, 0, :, :longest], chosen[:, 1, :, :longest]
 
     def trim(self, row: int, length: int) -> None:
@@ -110,6 +111,34 @@ class KeyValueCache:
         self.images[row] = [
             (first, embeddings[: length - first]) for first, embeddings in self.images[row] if first < length
         ]
+
+    def add_rows(self, count: int) -> None:
+        """Make room for more sequences."""
+        self.tokens += [[] for _ in range(count)]
+        self.long += [False] * count
+        self.images += [[] for _ in range(count)]
+        self._grow(self._layers[0].shape[3])
+
+    def copy_row(self, source: int, target: int) -> None:
+        """Let one row hold what another one does."""
+        length = len(self.tokens[source])
+        for layer in self._layers:
+            layer[target, :, :, :length] = layer[source, :, :, :length]
+        self.tokens[target] = list(self.tokens[source])
+        self.long[target] = self.long[source]
+        self.images[target] = list(self.images[source])
+
+    def read_row(self, row: int) -> list[Tensor]:
+        """Keys and values of a row in each layer, [2, kv_heads, length, head_dim]."""
+        return [layer[row, :, :, : len(self.tokens[row])] for layer in self._layers]
+
+    def write_row(self, row: int, tokens: Sequence[int], layers: Sequence[Tensor]) -> None:
+        """Let a row hold what `read_row` gave."""
+        self.reserve(len(tokens))
+        for held, layer in zip(self._layers, layers, strict=True):
+            held[row, :, :, : len(tokens)] = layer
+        self.tokens[row] = list(tokens)
+        self.images[row] = []
 
     def fork(self, rows: Sequence[int]) -> KeyValueCache:
         """A new cache whose row i is a copy of row rows[i]; a row may be taken several times."""

@@ -168,18 +168,40 @@ class Decoder(nn.Module):
         batch, time = ids.shape
         rows = list(range(batch)) if rows is None else list(rows)
         counts = [time] * batch if counts is None else list(counts)
+        for row, end in zip(rows, self._ends(cache, rows, counts), strict=True):
+            long = uses_long_factors(self.config, end)
+            if long != cache.long[row]:
+                self._recompute(cache, row, long)
+        return self.append(ids, cache, rows, counts, images)[:, 0]
+
+    def append(
+        self,
+        ids: Tensor,
+        cache: KeyValueCache,
+        rows: Sequence[int],
+        counts: Sequence[int],
+        images: Sequence[tuple[int, int, Tensor]] = (),
+        wanted: int = 1,
+    ) -> Tensor:
+        """Add tokens to cached sequences, with the LongRoPE factors that the cache names for each, whatever its length.
+
+        Args:
+            ids: int64 [batch, time], padded behind where rows have fewer.
+            cache: holds what came before.
+            rows: the cache's row of each row of ids.
+            counts: tokens of each row that count.
+            images: as in `extend`.
+            wanted: logits of the last so many tokens of each row; rows with fewer tokens repeat their first in front.
+
+        Returns:
+            Logits [batch, wanted, vocab_size].
+
+        Raises:
+            PhialError: a sequence would be longer than the model's context, or an image lies outside its row.
+        """
+        time = ids.shape[1]
         starts = [len(cache.tokens[row]) for row in rows]
-        ends = [start + count for start, count in zip(starts, counts, strict=True)]
-        if max(ends) > self.config.max_position_embeddings:
-            raise PhialError(
-                f"a sequence of {max(ends):,} tokens does not fit a context of {self.config.max_position_embeddings:,}",
-                where="decoder",
-                do="shorten the prompt or the answer",
-            )
-        cache.reserve(max(ends))
-        for row, end in zip(rows, ends, strict=True):
-            if uses_long_factors(self.config, end) != cache.long[row]:
-                self._recompute(cache, row, long=not cache.long[row])
+        cache.reserve(max(self._ends(cache, rows, counts)))
         offsets = torch.arange(time, device=ids.device)
         limits = torch.tensor(counts, device=ids.device).unsqueeze(1) - 1
         positions = torch.tensor(starts, device=ids.device).unsqueeze(1) + torch.minimum(offsets, limits.clamp(min=0))
@@ -193,12 +215,25 @@ class Decoder(nn.Module):
                 )
             x[row, place : place + len(embeddings)] = embeddings.to(x)
         last = limits.clamp(min=0).squeeze(1)
-        hidden = self._cached(x, positions, cache, rows, starts, counts, last)
+        hidden = self._cached(x, positions, cache, rows, starts, counts, last if wanted <= 1 else None)
         for row, count, line in zip(rows, counts, ids.tolist(), strict=True):
             cache.tokens[row] += line[:count]
         for row, place, embeddings in images:
             cache.images[rows[row]].append((starts[row] + place, embeddings))
-        return self.logits(hidden[:, 0])
+        if wanted > 1:
+            places = (last.unsqueeze(1) - torch.arange(wanted - 1, -1, -1, device=ids.device)).clamp(min=0)
+            hidden = hidden[torch.arange(len(ids), device=ids.device).unsqueeze(1), places]
+        return self.logits(hidden[:, :wanted])
+
+    def _ends(self, cache: KeyValueCache, rows: Sequence[int], counts: Sequence[int]) -> list[int]:
+        ends = [len(cache.tokens[row]) + count for row, count in zip(rows, counts, strict=True)]
+        if max(ends) > self.config.max_position_embeddings:
+            raise PhialError(
+                f"a sequence of {max(ends):,} tokens does not fit a context of {self.config.max_position_embeddings:,}",
+                where="decoder",
+                do="shorten the prompt or the answer",
+            )
+        return ends
 
     def _cached(
         self,
@@ -208,7 +243,7 @@ class Decoder(nn.Module):
         rows: Sequence[int],
         starts: Sequence[int],
         counts: Sequence[int],
-        last: Tensor,
+        last: Tensor | None,
     ) -> Tensor:
         # A row's factors are those its cache was made with; `extend` has brought them up to date.
         original = self.config.longrope.original_max_position_embeddings if self.config.longrope else 0
