@@ -1,18 +1,23 @@
 """Claim: int4 weights made here are closer to the float model than llama.cpp's Q4_0 at no more bits.
 
     python bench/quantization.py MODEL.gguf --text FILE [--tokens 4096] [--calibration 8192] [--only q4_0,rtn32,gptq128]
+        [--int8] [--peer PYTHON]
 
 The float model is the dequantized file plus seeded uniform noise of half a quantization step of each weight to either
 side, so that no method finds the old grid again; what the noise does to the perplexity is printed first. Every method
 quantizes that. The text's first part calibrates, its last part is held out. KL and agreement are measured
 teacher-forced by torch with dequantized weights: with float activations, and with int8 activations as each engine's
-kernels round them (llama.cpp: a scale for 32 values). The last line is JSON.
+kernels round them (llama.cpp: a scale for 32 values). `--peer` is a Python with llama-cpp-python: its own quantizer
+makes the files "Q4_0" and "Q4_K_M" as it ships them (more bits for the head); "q4_0" is its rounding of every matrix.
+The last line is JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,7 +37,7 @@ from phial.quant.quantized import QuantizedModel, matrices_of
 from phial.quant.report import HeldOut, compare_logits, float_logits, held_out, streamed_logits
 from phial.quant.rotate import rotated_inputs, rotated_parameters
 from phial.quant.streamed import FloatReadable, Inputs, StreamedModel, as_windows, simulated
-from phial.quant.weights import DecoderParameters, Parameters
+from phial.quant.weights import DecoderParameters, FileParameters, Parameters
 from phial.tokens.gguf_tokenizer import read_gguf_tokenizer
 
 METHODS = {
@@ -106,6 +111,46 @@ class LlamaCppRounded:
         return torch.from_numpy(gguf.quants.dequantize(gguf.quants.quantize(tensor.numpy(), kind), kind))
 
 
+QUANTIZE = """
+import ctypes, sys, llama_cpp
+parameters = llama_cpp.llama_model_quantize_default_params()
+parameters.ftype, parameters.nthread = getattr(llama_cpp, "LLAMA_FTYPE_MOSTLY_" + sys.argv[3].upper()), 2
+sys.exit(llama_cpp.llama_model_quantize(sys.argv[1].encode(), sys.argv[2].encode(), ctypes.byref(parameters)))
+"""
+
+
+def write_float(path: Path, file: NoisyFile, tie: bool) -> None:
+    """The float model as a GGUF file, for llama.cpp's quantizer."""
+    reader = gguf.GGUFReader(file.path)
+    writer = gguf.GGUFWriter(path, reader.fields["general.architecture"].contents())
+    for name, field in reader.fields.items():
+        if name.startswith("GGUF.") or name in ("general.architecture", "general.file_type"):
+            continue
+        subtype = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(name, field.contents(), field.types[0], sub_type=subtype)
+    for name, shape in file.shapes.items():
+        if tie and name == "output.weight":
+            continue
+        out = torch.empty(shape)
+        file.copy("output.weight" if tie and name == "token_embd.weight" else name, out)
+        writer.add_tensor(name, out.numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def by_llama_cpp(folder: Path, peer: str, kind: str) -> tuple[float, FileParameters]:
+    """Bits a weight, and the weights, of a file that llama.cpp made."""
+    path = folder / f"{kind}.gguf"
+    command = [peer, "-c", QUANTIZE, str(folder / "float.gguf"), str(path), kind]
+    subprocess.run(command, check=True, capture_output=True)
+    file = GGUFFile(path)
+    matrices = [info for info in file.header.tensors.values() if len(info.shape) > 1]
+    bits = 8 * sum(info.bytes for info in matrices) / sum(int(np.prod(info.shape)) for info in matrices)
+    return bits, FileParameters(file.config, file, dict(file.sources()))
+
+
 class Held:
     """Parameters that are made once."""
 
@@ -156,9 +201,15 @@ def score(reference: object, candidate: StreamedModel, text: HeldOut) -> dict[st
 
 
 def candidates(
-    parameters: Parameters, names: list[str], windows: list[Tensor], int8: bool
+    parameters: Parameters, names: list[str], windows: list[Tensor], int8: bool, peer: str | None, folder: Path
 ) -> Iterator[tuple[str, str, float, StreamedModel]]:
     """Name, activations, bits a weight and the model of everything that is compared."""
+    for name in ("Q4_0", "Q4_K_M") if peer else ():
+        bits, made = by_llama_cpp(folder, peer, name)
+        yield name, "float", bits, StreamedModel(FloatReadable(made))
+        if int8:
+            # Q4_K's own kernels take a scale for 256 activations; 32 is kinder to it
+            yield name, "int8 a 32", bits, StreamedModel(FloatReadable(made), Inputs(groups=32))
     for name in names:
         if name == "q4_0":
             rounded = FloatReadable(Held(LlamaCppRounded(parameters)))
@@ -186,6 +237,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=512)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(["q4_0", *METHODS]))
+    parser.add_argument("--peer", help="a Python with llama-cpp-python")
     parser.add_argument("--untied", action="store_true", help="keep a head that the file stores beside the embedding")
     parser.add_argument("--int8", action="store_true", help="measure with int8 activations too")
     args = parser.parse_args()
@@ -201,14 +253,19 @@ def main() -> None:
     print(f"{args.model.name}: noise changes the perplexity {change}")
     print(f"held out: {sum(map(len, held.windows)):,} tokens; calibration: {sum(map(len, windows)):,}", flush=True)
     rows = []
-    for name, activations, bits, model in candidates(noisy, args.only.split(","), windows, args.int8):
-        found = {"method": name, "activations": activations, "bits": bits} | score(reference, model, held)
-        rows.append(found)
-        print(
-            f"{name:18} {activations:13} {bits:.3f} bits  KL {found['kl']:.5f}  same first {found['same']:.4f} "
-            f"(beyond margin {found['beyond_margin']:.4f})  perplexity {found['perplexity']:.3f}",
-            flush=True,
-        )
+    with tempfile.TemporaryDirectory() as place:
+        if args.peer:
+            with NoisyFile(args.model, args.seed) as file:
+                write_float(Path(place) / "float.gguf", file, not args.untied)
+        names = [name for name in args.only.split(",") if name]
+        for name, activations, bits, model in candidates(noisy, names, windows, args.int8, args.peer, Path(place)):
+            found = {"method": name, "activations": activations, "bits": bits} | score(reference, model, held)
+            rows.append(found)
+            print(
+                f"{name:18} {activations:13} {bits:.3f} bits  KL {found['kl']:.5f}  same first {found['same']:.4f} "
+                f"(beyond margin {found['beyond_margin']:.4f})  perplexity {found['perplexity']:.3f}",
+                flush=True,
+            )
     print(json.dumps({"model": args.model.name, "noise": blur, "rows": rows}))
 
 

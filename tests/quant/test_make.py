@@ -46,7 +46,7 @@ def test_a_checkpoint_becomes_a_folder(settings: Settings, budget: float | None,
     model = read_quantized(tmp_path / "q")
     assert read_report(tmp_path / "q") == report
     assert model.by_group == settings.by_group and bool(model.rotated) == settings.rotate
-    assert report.tokens > 200 and report.top1_agreement > 0.65 and report.mean_kl < 0.4
+    assert report.tokens > 200 and report.top1_agreement > 0.65 and report.mean_kl < 1
     assert report.text == "sums.txt" and "int8" in report.activations
     assert said[-1] == "measuring"
     lifted = [matrix for matrix in model.matrices.values() if matrix.bits == 8]

@@ -23,6 +23,7 @@ from phial.quant.quantized import FINAL_NORM, HEAD, matrix_shapes
 from phial.quant.weights import Parameters
 
 SEED = 0
+_ROWS = 4096  # that are turned at a time: what is made on the way stays small
 
 
 def rotated_inputs(config: ModelConfig) -> frozenset[str]:
@@ -57,22 +58,21 @@ class RotatedParameters:
     def get(self, name: str) -> Tensor:
         """A parameter of the turned model in float32."""
         tensor, config = self._parameters.get(name), self.config
-        layer, _, inner = name.rpartition("self_attn.")
-        layer = layer or name.partition("mlp.")[0]
+        layer = name.partition("self_attn.")[0] if "self_attn." in name else name.partition("mlp.")[0]
         match name.rpartition(".")[0].rpartition(".")[2]:
             case "embed_tokens":
-                return self._turn(tensor.float())
+                return self._turn(tensor)
             case "lm_head":
-                return self._turn(tensor.float() * self._gain("norm"))
+                return self._turn(tensor, self._gain("norm"))
             case "norm" if config.tie_word_embeddings:
                 return tensor.float()
             case "norm" | "input_layernorm" | "post_attention_layernorm":
                 return torch.ones(config.hidden_size)
             case "qkv_proj":
-                return self._values(inner, tensor.float(), layer)
+                return self._values(tensor.float(), layer)
             case "gate_up_proj" | "up_proj":
-                wide = tensor.float()
-                return wide if wide.ndim == 1 else self._turn(wide * self._gain(f"{layer}post_attention_layernorm"))
+                gain = self._gain(f"{layer}post_attention_layernorm")
+                return tensor.float() if tensor.ndim == 1 else self._turn(tensor, gain)
             case "o_proj":
                 wide = tensor.float()
                 if wide.ndim == 2:
@@ -86,9 +86,13 @@ class RotatedParameters:
     def _gain(self, norm: str) -> Tensor:
         return self._parameters.get(f"{norm}.weight").float()
 
-    def _turn(self, weight: Tensor) -> Tensor:
-        """Rows that read the stream: W Q^T."""
-        return hadamard(weight * self.signs)
+    def _turn(self, weight: Tensor, gain: Tensor | None = None) -> Tensor:
+        """Rows that read the stream, and the gain of the norm before them: W g Q^T; a few rows at a time."""
+        factors = self.signs if gain is None else gain * self.signs
+        out = torch.empty(weight.shape)
+        for rows, part in zip(weight.split(_ROWS), out.split(_ROWS), strict=True):
+            part.copy_(hadamard(rows.float() * factors))
+        return out
 
     def _write(self, weight: Tensor) -> Tensor:
         """A matrix, or a bias, that writes to the stream: Q W."""
@@ -96,11 +100,11 @@ class RotatedParameters:
             return hadamard(weight * self.signs)
         return hadamard(weight.T * self.signs).T.contiguous()
 
-    def _values(self, kind: str, tensor: Tensor, layer: str) -> Tensor:
+    def _values(self, tensor: Tensor, layer: str) -> Tensor:
         """Queries, keys and values, the values of every head turned."""
         config = self.config
         if tensor.ndim == 2:
-            tensor = self._turn(tensor * self._gain(f"{layer}input_layernorm"))
+            tensor = self._turn(tensor, self._gain(f"{layer}input_layernorm"))
         start = (config.num_attention_heads + config.num_key_value_heads) * config.head_dim
         values = tensor[start:].reshape(config.num_key_value_heads, config.head_dim, -1)
         turned = hadamard(values.transpose(1, 2)).transpose(1, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -61,8 +62,11 @@ class FloatReadable(Readable):
 
     def head(self) -> Iterator[Tensor]:
         """The head's rows."""
-        weight = self.parameters.get(EMBEDDING if self.config.tie_word_embeddings else "lm_head.weight")
-        return (part.float() for part in weight.split(HEAD_ROWS))
+        return (part.float() for part in self._head.split(HEAD_ROWS))
+
+    @cached_property
+    def _head(self) -> Tensor:
+        return self.parameters.get(EMBEDDING if self.config.tie_word_embeddings else "lm_head.weight")
 
 
 class QuantizedReadable(Readable):
@@ -202,7 +206,8 @@ class StreamedModel:
 
     def embed(self, windows: Sequence[Tensor]) -> list[Tensor]:
         """Embeddings [1, time, hidden_size] of ids [time]."""
-        return [self.readable.embed(ids).unsqueeze(0) for ids in windows]
+        together = self.readable.embed(torch.cat(list(windows)))  # once: a turned embedding is made for every call
+        return [part.unsqueeze(0) for part in together.split([len(ids) for ids in windows])]
 
     def through(self, block: Block, states: Sequence[Tensor]) -> list[Tensor]:
         """States after a block."""
