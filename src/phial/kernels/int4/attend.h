@@ -59,7 +59,11 @@ INLINE Pairs pairs(const int8_t* from, bool whole) {
     typedef int8_t Sixteen __attribute__((vector_size(16)));
     Sixteen bytes{};
     whole ? std::memcpy(&bytes, from, 16) : std::memcpy(&bytes, from, 8);
+#if defined(__AVX2__)
+    return (Pairs)_mm256_cvtepi8_epi16((__m128i)bytes);
+#else
     return __builtin_convertvector(bytes, Pairs);
+#endif
 }
 
 // one[0], two[0], one[1], two[1], ... of 8 bytes each.
@@ -80,6 +84,20 @@ INLINE Pairs repeated(const int16_t* pair) {
     std::memcpy(&both, pair, sizeof both);
     const Integers out = Integers{} + both;
     return (Pairs)out;
+}
+
+// Which of the positions from j on lie in [low, high).
+INLINE Integers seen(long j, long low, long high) {
+    const Integers at = Integers{0, 1, 2, 3, 4, 5, 6, 7} + static_cast<int32_t>(j);
+    return (at >= static_cast<int32_t>(low)) & (at < static_cast<int32_t>(high));
+}
+
+// Starts to bring a row of the cache into the second level. The first one has no place for as many rows as must be on
+// their way to keep the memory busy.
+template <class Kind>
+INLINE void fetch_row(const Kind* row, long dim) {
+    const char* from = reinterpret_cast<const char*>(row);
+    for (long byte = 0; byte < dim * static_cast<long>(sizeof(Kind)); byte += 64) __builtin_prefetch(from + byte, 0, 2);
 }
 
 template <class Kind>
@@ -111,15 +129,18 @@ struct Row<uint16_t> {
 
     // V times 8 elements of the outputs of R rows, values by ascending position.
     template <int R, int V>
-    static INLINE void gather(const Row* rows, const uint16_t* const* values, long offset, long low, long high) {
+    static INLINE void gather(const Row* rows, const uint16_t* const* values, const uint16_t* const* fetch, long dim, long offset,
+                              long low, long high) {
         Floats held[R * V];
         for (int r = 0; r < R; ++r)
             for (int v = 0; v < V; ++v) held[r * V + v] = load(rows[r].output + offset + v * LANES) * rows[r].kept;
-        for (long j = low; j < high; ++j)
+        for (long j = low; j < high; ++j) {
+            if (fetch) fetch_row(fetch[j], dim);
             for (int v = 0; v < V; ++v) {
                 const Floats value = widened(values[j] + offset + v * LANES);
                 for (int r = 0; r < R; ++r) held[r * V + v] += value * rows[r].scores[j];
             }
+        }
         for (int r = 0; r < R; ++r)
             for (int v = 0; v < V; ++v) store(rows[r].output + offset + v * LANES, held[r * V + v]);
     }
@@ -161,14 +182,17 @@ struct Row<int8_t> {
     }
 
     template <int R, int V>
-    static INLINE void gather(const Row* rows, const int8_t* const* values, long offset, long low, long high) {
+    static INLINE void gather(const Row* rows, const int8_t* const* values, const int8_t* const* fetch, long dim, long offset,
+                              long low, long high) {
         Integers held[R * V] = {};
-        for (long j = low / 2 * 2; j < high; j += 2)
+        for (long j = low / 2 * 2; j < high; j += 2) {
+            if (fetch) fetch_row(fetch[j], dim), fetch_row(fetch[j + 1], dim);
             for (int v = 0; v < V; ++v) {
                 const long at = offset + v * LANES;
                 const Pairs value = alternating(values[j] + at, values[j + 1] + at);
                 for (int r = 0; r < R; ++r) held[r * V + v] += products(value, repeated(rows[r].weights + j));
             }
+        }
         for (int r = 0; r < R; ++r)
             for (int v = 0; v < V; ++v) {
                 float* at = rows[r].output + offset + v * LANES;
@@ -195,37 +219,46 @@ struct Row<int8_t> {
 
     // Weights times their values' scales in 16 bits; 0 outside positions [low, high).
     void weighted(const float* scales, long low, long high) {
+        const long begin = low / LANES * LANES, end = (high + LANES - 1) / LANES * LANES;
+        for (long j = begin; j < end; j += LANES)
+            store(scores + j, seen(j, low, high) ? load(scores + j) * load(scales + j) : Floats{});
         float inverse;
-        for (long j = low; j < high; ++j) scores[j] *= scales[j];
-        weight = scale_of(magnitude(scores + low, high - low), &inverse, 32767);
-        std::memset(weights, 0, sizeof weights);
-        for (long j = low; inverse != 0 && j < high; j += LANES) {
-            const long left = std::min(LANES, high - j);
-            const Floats some = nearest((left == LANES ? load(scores + j) : load(scores + j, left)) * inverse);
-            const Shorts shorts = __builtin_convertvector(__builtin_convertvector(some, Integers), Shorts);
-            std::memcpy(weights + j, &shorts, left * sizeof shorts[0]);
+        weight = scale_of(magnitude(scores + begin, end - begin), &inverse, 32767);
+        if (begin > 0 || end < CHUNK || inverse == 0) std::memset(weights, 0, sizeof weights);
+        for (long j = begin; inverse != 0 && j < end; j += LANES) {
+            const Integers steps = __builtin_convertvector(nearest(load(scores + j) * inverse), Integers);
+            const Shorts shorts = __builtin_convertvector(steps, Shorts);
+            std::memcpy(weights + j, &shorts, sizeof shorts);
         }
     }
 };
 
-// Scores of positions [low, high) for R rows; up to 7 places on either side are written too.
+// Scores of positions [low, high) for R rows; up to 7 places on either side are written too. Meanwhile the rows that
+// `fetch` names, if it is not null, are fetched.
 template <int R, class Kind>
-void scores_of(Row<Kind>* rows, const Kind* const* keys, long dim, long low, long high) {
+void scores_of(Row<Kind>* rows, const Kind* const* keys, const Kind* const* fetch, long dim, long low, long high) {
     constexpr int K = R == 1 ? 8 : (R == 4 ? 2 : 4);
     for (long j = low / LANES * LANES; j < high; j += K) {
+        for (int k = 0; fetch && k < K; ++k) fetch_row(fetch[j + k], dim);
         float sums[R * K];
         Row<Kind>::template dots<R, K>(rows, keys + j, dim, sums);
         for (int r = 0; r < R; ++r) std::memcpy(rows[r].scores + j, sums + r * K, K * sizeof(float));
     }
 }
 
+// As many strips of V times 8 elements as fit, then narrower ones.
+template <int R, int V, class Kind>
+INLINE void strips(Row<Kind>* rows, const Kind* const* values, const Kind* const* fetch, long dim, long low, long high,
+                   long done) {
+    for (; done + V * LANES <= dim; done += V * LANES)
+        Row<Kind>::template gather<R, V>(rows, values, done ? nullptr : fetch, dim, done, low, high);
+    if constexpr (V > 1) strips<R, V / 2>(rows, values, fetch, dim, low, high, done);
+}
+
 // output := output * kept + sum of weight * value over positions [low, high), for R rows.
 template <int R, class Kind>
-void gather(Row<Kind>* rows, const Kind* const* values, long dim, long low, long high) {
-    constexpr int V = R == 1 ? 8 : (R == 4 ? 2 : 4);
-    long i = 0;
-    for (; i + V * LANES <= dim; i += V * LANES) Row<Kind>::template gather<R, V>(rows, values, i, low, high);
-    for (; i < dim; i += LANES) Row<Kind>::template gather<R, 1>(rows, values, i, low, high);
+void gather_all(Row<Kind>* rows, const Kind* const* values, const Kind* const* fetch, long dim, long low, long high) {
+    strips<R, R == 1 ? 8 : (R == 4 ? 2 : 4)>(rows, values, fetch, dim, low, high, 0);
 }
 
 // Scores of a row for positions [low, high) become weights. Updates the maximum and the sum so far, and what the output
@@ -234,13 +267,9 @@ template <class Kind>
 INLINE void weigh(Row<Kind>& row, const float* scales, long low, long high, float* most, float* whole) {
     const long begin = low / LANES * LANES;
     float* scores = row.scores;
-    const auto seen = [&](long j) {
-        const Integers at = Integers{0, 1, 2, 3, 4, 5, 6, 7} + static_cast<int32_t>(j);
-        return (at >= static_cast<int32_t>(low)) & (at < static_cast<int32_t>(high));
-    };
     Floats peak = all(*most);
     for (long j = begin; j < high; j += LANES) {
-        const Floats score = seen(j) ? row.scaled(scales, j) : all(-__builtin_inff());
+        const Floats score = seen(j, low, high) ? row.scaled(scales, j) : all(-__builtin_inff());
         store(scores + j, score);
         peak = score > peak ? score : peak;
     }
@@ -249,7 +278,7 @@ INLINE void weigh(Row<Kind>& row, const float* scales, long low, long high, floa
     Floats sum_of_chunk{};
     for (long j = begin; j < high; j += LANES) {
         // Selected again: where all that is seen is -inf, the rest must not become e^(-inf + inf) = NaN.
-        const Floats weight = seen(j) ? exponential(load(scores + j) - highest) : Floats{};
+        const Floats weight = seen(j, low, high) ? exponential(load(scores + j) - highest) : Floats{};
         store(scores + j, weight);
         sum_of_chunk += weight;
     }

@@ -57,14 +57,24 @@ struct Result {
     }
 };
 
+// Positions [from, to) between two cuts, what each row sees of them, and where they are, all counted from the multiple
+// of 64 below.
+template <class Kind>
+struct Chunk {
+    long from, to;
+    std::vector<std::pair<long, long>> ranges;
+    const Kind *keys[CHUNK], *values[CHUNK];
+    float key_scales[CHUNK], value_scales[CHUNK];
+};
+
 // What a task needs, row by row.
 template <class Kind>
 struct Room {
     Room(long count, long dim)
         : floats(new float[count * (CHUNK + 2 * (dim + LANES))]),
           shorts(new int16_t[count * (dim + LANES)]),
-          rows(count),
-          ranges(count) {
+          rows(count) {
+        for (Chunk<Kind>& chunk : chunks) chunk.ranges.resize(count);
         for (long row = 0; row < count; ++row) {
             float* mine = floats.get() + row * (CHUNK + 2 * (dim + LANES));
             parts.push_back({mine + CHUNK, dim}), wholes.push_back({mine + CHUNK + dim + LANES, dim});
@@ -75,8 +85,8 @@ struct Room {
     std::unique_ptr<float[]> floats;
     std::unique_ptr<int16_t[]> shorts;
     std::vector<Row<Kind>> rows;
-    std::vector<std::pair<long, long>> ranges;
     std::vector<Result> parts, wholes;
+    Chunk<Kind> chunks[2];
 };
 
 struct Attention {
@@ -111,24 +121,49 @@ struct Attention {
         return {std::max(oldest(position), from) - base, std::min(position + 1, to) - base};
     }
 
-    // Where keys and values of positions [from, to) of a chunk are, and their scales; other places of the chunk point
-    // at the first, to be read without being used.
+    // Where keys and values of a chunk are, and their scales; other places point at the first, to be read without being
+    // used.
     template <class Kind>
-    void find(const Task& task, long from, long to, const Kind** keys, const Kind** values, float* key_scales,
-              float* value_scales) const {
-        const Kind *all_keys = static_cast<const Kind*>(cache.keys), *all_values = static_cast<const Kind*>(cache.values);
-        const long first = from % CHUNK, last = first + to - from;
+    void find(const Task& task, Chunk<Kind>& chunk) const {
+        const Kind *keys = static_cast<const Kind*>(cache.keys), *values = static_cast<const Kind*>(cache.values);
+        const long base = chunk.from / CHUNK * CHUNK, first = chunk.from - base, last = chunk.to - base;
         for (long j = first, left = 0, at = 0; j < last; ++j, ++at, --left) {
             if (left == 0) {  // a new block
-                const long position = from - first + j;
-                at = place(cache, sequences[task.sequence], task.head, position);
-                left = cache.block_size - position % cache.block_size;
+                at = place(cache, sequences[task.sequence], task.head, base + j);
+                left = cache.block_size - (base + j) % cache.block_size;
             }
-            keys[j] = all_keys + at * cache.head_dim, values[j] = all_values + at * cache.head_dim;
-            if (cache.bits == 8) key_scales[j] = cache.key_scales[at], value_scales[j] = cache.value_scales[at];
+            chunk.keys[j] = keys + at * cache.head_dim, chunk.values[j] = values + at * cache.head_dim;
+            if (cache.bits == 8) {
+                chunk.key_scales[j] = cache.key_scales[at];
+                chunk.value_scales[j] = cache.value_scales[at];
+            }
         }
-        std::fill(keys, keys + first, keys[first]), std::fill(keys + last, keys + CHUNK, keys[first]);
-        std::fill(values, values + first, values[first]), std::fill(values + last, values + CHUNK, values[first]);
+        const auto fill = [&](long j) {
+            chunk.keys[j] = chunk.keys[first], chunk.values[j] = chunk.values[first];
+            chunk.key_scales[j] = chunk.value_scales[j] = 0;
+        };
+        for (long j = 0; j < first; ++j) fill(j);
+        for (long j = last; j < CHUNK; ++j) fill(j);
+    }
+
+    // The first chunk from `from` on of which a row sees something, if there is one.
+    template <class Kind>
+    bool next(const Task& task, long from, Chunk<Kind>& chunk) const {
+        const long start = sequences[task.sequence].start + task.first;
+        const long end = std::min(task.last * PART, start + task.count);
+        for (; from < end; from = chunk.to) {
+            chunk.from = from, chunk.to = std::min(next_cut(from), end);
+            bool any = false;
+            for (long row = 0; row < task.count * group(); ++row) {
+                const long position = start + row / group(), head = task.head * group() + row % group();
+                chunk.ranges[row] = seen(position, head, from, chunk.to);
+                any |= chunk.ranges[row].first < chunk.ranges[row].second;
+            }
+            if (!any) continue;
+            find(task, chunk);
+            return true;
+        }
+        return false;
     }
 
     // body(R, first row) for neighbouring rows that see the same, R at a time; rows that see nothing are left out.
@@ -147,29 +182,26 @@ struct Attention {
         }
     }
 
+    // `ahead` is the chunk whose keys and values are fetched meanwhile.
     template <class Kind>
-    void chunk(const Task& task, long from, long to, Room<Kind>& room) const {
-        const long count = task.count * group(), start = sequences[task.sequence].start + task.first;
-        bool any = false;
-        for (long row = 0; row < count; ++row) {
-            room.ranges[row] = seen(start + row / group(), task.head * group() + row % group(), from, to);
-            any |= room.ranges[row].first < room.ranges[row].second;
-        }
-        if (!any) return;
-        const Kind *keys[CHUNK], *values[CHUNK];
-        float key_scales[CHUNK] = {}, value_scales[CHUNK] = {};
-        find(task, from, to, keys, values, key_scales, value_scales);
-        tiles(room.ranges, count, [&](auto size, long row) {
-            const auto [low, high] = room.ranges[row];
-            scores_of<size>(&room.rows[row], keys, cache.head_dim, low, high);
+    void compute(const Task& task, const Chunk<Kind>& chunk, const Chunk<Kind>& ahead, Room<Kind>& room) const {
+        const long count = task.count * group(), dim = cache.head_dim;
+        const bool last = &ahead == &chunk;
+        const Kind* const* fetch = last ? nullptr : ahead.keys;
+        tiles(chunk.ranges, count, [&](auto size, long row) {
+            const auto [low, high] = chunk.ranges[row];
+            scores_of<size>(&room.rows[row], chunk.keys, fetch, dim, low, high);
+            fetch = nullptr;
             for (long i = row; i < row + size; ++i) {
-                weigh(room.rows[i], key_scales, low, high, &room.parts[i].most(), &room.parts[i].whole());
-                room.rows[i].weighted(value_scales, low, high);
+                weigh(room.rows[i], chunk.key_scales, low, high, &room.parts[i].most(), &room.parts[i].whole());
+                room.rows[i].weighted(chunk.value_scales, low, high);
             }
         });
-        tiles(room.ranges, count, [&](auto size, long row) {
-            const auto [low, high] = room.ranges[row];
-            gather<size>(&room.rows[row], values, cache.head_dim, low, high);
+        fetch = last ? nullptr : ahead.values;
+        tiles(chunk.ranges, count, [&](auto size, long row) {
+            const auto [low, high] = chunk.ranges[row];
+            gather_all<size>(&room.rows[row], chunk.values, fetch, dim, low, high);
+            fetch = nullptr;
         });
     }
 
@@ -182,22 +214,25 @@ struct Attention {
         for (long row = 0; row < count; ++row) {
             const long at = row_of_out(row), query = at / heads * width() + at % heads * cache.head_dim;
             room.rows[row].prepare(qkv + query, cache.head_dim, scale);
-            room.wholes[row].clear();
+            room.wholes[row].clear(), room.parts[row].clear();
+            for (long part = task.part; results && part < task.last; ++part)
+                Result{result(task.sequence, at, part), cache.head_dim}.whole() = 0;
         }
-        for (long part = task.part; part < task.last; ++part) {
-            for (long row = 0; row < count; ++row) room.parts[row].clear();
-            const long end = std::min((part + 1) * PART, start + task.count);
-            for (long from = std::max(part * PART, oldest(start)), to; from < end; from = to) {
-                to = std::min(next_cut(from), end);
-                chunk(task, from, to, room);
-            }
-            for (long row = 0; row < count; ++row) {
+        Chunk<Kind>*chunk = &room.chunks[0], *ahead = &room.chunks[1];
+        bool more = next(task, std::max(task.part * PART, oldest(start)), *chunk);
+        while (more) {
+            more = next(task, chunk->to, *ahead);
+            compute(task, *chunk, more ? *ahead : *chunk, room);
+            const long part = chunk->from / PART;
+            for (long row = 0; (!more || ahead->from / PART > part) && row < count; ++row) {
                 const float* mine = room.parts[row].output;
                 if (results)
                     std::copy(mine, mine + result_size(), result(task.sequence, row_of_out(row), part));
                 else
                     room.wholes[row].merge(room.parts[row]);
+                room.parts[row].clear();
             }
+            std::swap(chunk, ahead);
         }
         for (long row = 0; !results && row < count; ++row)
             room.wholes[row].divide(out + row_of_out(row) * cache.head_dim);
@@ -220,14 +255,16 @@ struct Attention {
         return results + offsets[s] + ((row - tokens[s] * heads) * parts(s) + part) * result_size();
     }
 
-    // One task for each part.
-    std::vector<Task> split(const std::vector<Task>& tasks) const {
+    // Each task in about `pieces` pieces, as far as it has parts.
+    std::vector<Task> split(const std::vector<Task>& tasks, long pieces) const {
         std::vector<Task> out;
-        for (Task task : tasks)
-            for (long part = first_part(task.sequence), last = task.last; part < last; ++part) {
-                task.part = part, task.last = part + 1;
+        for (const Task& task : tasks) {
+            const long first = first_part(task.sequence), size = (task.last - first + pieces - 1) / pieces;
+            for (long part = first; part < task.last; part += size) {
                 out.push_back(task);
+                out.back().part = part, out.back().last = std::min(part + size, task.last);
             }
+        }
         return out;
     }
 
@@ -260,7 +297,8 @@ EXPORT void attend(Pool* pool, const float* qkv, long heads, float scale, const 
             for (long head = 0; head < cache->kv_heads; ++head) tasks.push_back({s, head, first, size, part, last});
         }
     std::unique_ptr<float[]> results;
-    if (several && static_cast<long>(tasks.size()) < threads_of(pool) * 16 && threads_of(pool) > 1) {
+    const long enough = threads_of(pool) * 16, pieces = enough / std::max<long>(1, tasks.size());
+    if (several && threads_of(pool) > 1 && pieces > 1) {
         long size = 0;
         for (long s = 0; s < count; ++s) {
             attention.offsets.push_back(size);
@@ -268,7 +306,7 @@ EXPORT void attend(Pool* pool, const float* qkv, long heads, float scale, const 
         }
         results.reset(new float[size]);
         attention.results = results.get();
-        tasks = attention.split(tasks);
+        tasks = attention.split(tasks, pieces);
     }
     cache->bits == 8 ? attention.run<int8_t>(pool, tasks) : attention.run<uint16_t>(pool, tasks);
     if (!results) return;
