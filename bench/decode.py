@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from phial.engine.blas import one_blas_thread
-from phial.engine.engine import Engine, load_engine
+from phial.engine.choice import load_engine
+from phial.engine.engine import Engine
 from phial.engine.request import Sampling
 from phial.errors import PhialError
 from phial.model.files import read_config

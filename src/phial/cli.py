@@ -166,7 +166,8 @@ def quantize(
 
 
 ModelArgument = Annotated[
-    str | None, typer.Argument(help="A run's name or a checkpoint folder; without it, the embedded model.")
+    str | None,
+    typer.Argument(help="A run's name, a folder, a .gguf file, or a name on the Hub; without it, the embedded model."),
 ]
 
 
@@ -206,14 +207,45 @@ def chat(
     raise typer.Exit(run_chat(_model(model, to), max_tokens, temperature))
 
 
+bench = typer.Typer(no_args_is_help=True, help="Measure this machine.")
+app.add_typer(bench, name="bench")
+
+
+@bench.callback()
+def bench_main() -> None:
+    """Measure this machine."""
+
+
+@bench.command("engine")
+def bench_engine(
+    model: Annotated[
+        str, typer.Argument(help="A quantized folder, or a name of `phial models`, whose shape gets random weights.")
+    ] = "Phi-3-mini-4k-instruct",
+    layers: Annotated[int | None, typer.Option(min=1, help="Cut a shape to so many layers.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="One a core by default.")] = None,
+    cache_bits: Annotated[int, typer.Option(help="16, or 8 for int8 keys and values.")] = 16,
+    measures: Annotated[
+        str, typer.Option(help='"decode N", "streams N" and "prefill N", with commas between.')
+    ] = "decode 16,decode 2048,streams 8,prefill 128,prefill 512",
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tokens a second of the int4 engine, beside what the memory and the integer units could give.
+
+    Example: phial bench engine Phi-4-mini-instruct --layers 8
+    """
+    from phial.engine.measure import bench_engine as run_bench
+
+    run_bench(model, layers, threads, cache_bits, [name.strip() for name in measures.split(",")], json_output)
+
+
 def _model(name: str | None, workspace: Path) -> Path:
     from phial.embedded import embedded_model
 
     if name is None:
         return embedded_model()
-    from phial.recipe.runner import find_model
+    from phial.recipe.quantization import ready_model
 
-    return find_model(name, workspace)
+    return ready_model(name, workspace, lambda line: typer.echo(line, err=True))
 
 
 def run() -> None:

@@ -6,7 +6,8 @@ from checkpoints import SENTENCES, ScriptedBackend, random_decoder, tiny_config,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phial.engine.engine import Engine, load_engine
+from phial.engine.choice import load_engine
+from phial.engine.engine import Engine
 from phial.engine.request import Sampling
 from phial.errors import PhialError
 

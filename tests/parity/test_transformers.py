@@ -11,7 +11,7 @@ transformers = pytest.importorskip("transformers")
 
 import torch  # noqa: E402
 
-from phial.engine.engine import load_engine  # noqa: E402
+from phial.engine.choice import load_engine  # noqa: E402
 from phial.engine.request import Sampling  # noqa: E402
 from phial.model.checkpoint import save_checkpoint  # noqa: E402
 from phial.model.config import ModelConfig  # noqa: E402

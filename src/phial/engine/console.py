@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from phial.engine.engine import Engine, load_engine
+from phial.engine.choice import load_engine
+from phial.engine.engine import Engine
 from phial.engine.request import Sampling
 from phial.errors import PhialError
 from phial.tokens.chat import encode_chat

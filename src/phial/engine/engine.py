@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from phial.engine.backend import Backend, Twinning, Work
-from phial.engine.numpy_backend import NumpyBackend
 from phial.engine.plan import Limits
 from phial.engine.request import Generation, Request, Sampling
 from phial.engine.resident import Pin
@@ -28,7 +27,6 @@ from phial.engine.speculate import Drafts
 from phial.engine.stream import Stream
 from phial.errors import PhialError
 from phial.model.config import uses_long_factors
-from phial.model.files import read_arrays, read_config, read_tokenizer
 from phial.tokens.tokenizer import Tokenizer
 
 # Two threads are what was measured; many more would wait for Python's lock between numpy's small calls.
@@ -350,17 +348,6 @@ class Engine:
                 raise
             for future in futures:
                 future.result()
-
-
-def load_engine(folder: Path) -> Engine:
-    """An engine over a checkpoint folder, computing in float32 with numpy.
-
-    Raises:
-        PhialError: a missing or damaged file, or a tensor that is missing, extra or of the wrong shape or type.
-    """
-    config = read_config(folder)
-    tokenizer = read_tokenizer(folder, config)
-    return Engine(NumpyBackend(config, read_arrays(folder, config)), tokenizer)
 
 
 def _cores() -> int:

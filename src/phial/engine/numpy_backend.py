@@ -32,6 +32,11 @@ _DIMENSIONS = (
 _NOTHING = np.empty((0, 0), dtype=np.float32)
 
 
+def computes(config: ModelConfig) -> bool:
+    """Whether a model is the plain Phi-3 block."""
+    return ModelConfig(**{name: getattr(config, name) for name in _DIMENSIONS}) == replace(config, layout="phi3")
+
+
 @dataclass(frozen=True, slots=True)
 class _Layer:
     qkv: np.ndarray  # [hidden_size, (heads + 2 * kv_heads) * head_dim]
@@ -53,8 +58,7 @@ class NumpyBackend:
     """
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, np.ndarray]) -> None:
-        plain = ModelConfig(**{name: getattr(config, name) for name in _DIMENSIONS})
-        if plain != replace(config, layout="phi3"):
+        if not computes(config):
             raise PhialError(
                 "this engine computes the plain Phi-3 block only (full attention and rotation, RMSNorm, SwiGLU)",
                 where="numpy backend",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from phial.engine.engine import load_engine
+from phial.engine.choice import load_engine
 from phial.engine.request import Sampling
 from phial.errors import PhialError
 from phial.evals.log import score, scores_by

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
 
+from phial.engine.choice import runs_small
 from phial.errors import PhialError
+from phial.kernels.int4_library import int4_build
+from phial.kernels.packing import VERSION
 from phial.model.files import read_config, read_tokenizer
 from phial.model.hub import download, parse_name
 from phial.quant.folder import is_quantized
@@ -52,6 +58,8 @@ def quantize_model(
     Raises:
         PhialError: see `make_quantized`; or the text is too short.
     """
+    if is_quantized(model):
+        raise PhialError("this model is quantized already", where=str(model), do="give the float model")
     tokenizer = model_tokenizer(model)
     name = "the Python standard library's docstrings and code" if text is None else text.name
     needed = _BYTES_PER_TOKEN * (calibration_tokens + held_out_tokens)
@@ -78,15 +86,55 @@ def find_weights(name: str, workspace: Path) -> Path:
     """The checkpoint folder or GGUF file of a path, a run's name, or a name on the Hub, which is downloaded once.
 
     Raises:
-        PhialError: there is none, or it is quantized already.
+        PhialError: there is none.
     """
     place = Path(name)
     if not place.is_file() and not (place / "config.json").is_file():
         hub = parse_name(name)
         place = find_model(name, workspace) if hub is None else download(hub, False).path
-    if is_quantized(place):
-        raise PhialError("this model is quantized already", where=str(place), do="give the float model")
     return place
+
+
+def ready_model(name: str, workspace: Path, say: Callable[[str], None]) -> Path:
+    """A folder that an engine opens: what `name` means, quantized to int4 once where it is a large float model.
+
+    Args:
+        name: as for `find_weights`.
+        workspace: that a run is in.
+        say: told what is done that takes time.
+
+    Raises:
+        PhialError: see `find_weights` and `quantize_model`.
+    """
+    place = find_weights(name, workspace)
+    if place.is_dir():
+        small = runs_small(read_config(place))
+        if small or is_quantized(place):
+            return place
+        if int4_build() == "none":
+            say("the compiled int4 kernels are missing (no C++ compiler at installation): torch runs the float weights")
+            return place
+    made = cache_folder() / "int4" / _identity(place)
+    if not is_quantized(made):
+        say(f"quantizing {place.name} to int4, once; it will be kept in {made}")
+        made.parent.mkdir(parents=True, exist_ok=True)
+        for line in quantize_model(place, made, Settings(), held_out_tokens=1024, progress=say).lines():
+            say(line)
+    return made
+
+
+def cache_folder() -> Path:
+    """Where models are kept that were made from others: $PHIAL_CACHE, or phial in the user's cache folder."""
+    chosen = os.environ.get("PHIAL_CACHE")
+    return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "phial"
+
+
+def _identity(model: Path) -> str:
+    """A name that changes when the files do: their places, sizes and times, for hashing gigabytes takes too long."""
+    files = sorted(model.iterdir()) if model.is_dir() else [model]
+    facts = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    digest = hashlib.sha256(json.dumps([VERSION, repr(Settings()), facts]).encode()).hexdigest()
+    return f"{model.stem if model.is_file() else model.resolve().name}-{digest[:12]}"
 
 
 def model_tokenizer(model: Path) -> Tokenizer:
