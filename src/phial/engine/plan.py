@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from phial.engine.backend import Work, chunk
 from phial.engine.sequence import Live
@@ -24,8 +25,7 @@ class Limits:
     sequences: int = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A sequence's share of a step.
 
     Attributes:
