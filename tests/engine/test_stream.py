@@ -197,3 +197,32 @@ def test_tokens_outside_the_vocabulary_are_refused() -> None:
     for wrong in ([300], [-1], [5, 1 << 60]):
         with pytest.raises(PhialError, match="vocabulary"):
             saying("a").submit(Request(wrong))
+
+
+def test_a_closed_event_loop_ends_its_own_stream_only() -> None:
+    engine = Engine(HashingBackend(CONFIG), TOKENIZER)
+    request = Request([9], Sampling(max_tokens=100), stop_ids=NO_STOP)
+    left = engine.submit(request)
+
+    async def leave() -> None:
+        async for _ in left:
+            return
+
+    engine.start = lambda: None  # type: ignore[method-assign]
+    engine.step()
+    asyncio.run(leave())
+    assert list(engine.submit(request).result()[0].ids) == greedy(CONFIG, [9], 100)
+    assert left.lives[0].finish_reason == "cancelled"
+
+
+def test_an_error_of_the_watcher_ends_its_own_call_only() -> None:
+    engine = Engine(HashingBackend(CONFIG), TOKENIZER)
+    other = engine.submit(Request([9], Sampling(max_tokens=100), stop_ids=NO_STOP))
+
+    def watch(done: int) -> None:
+        raise ArithmeticError(done)
+
+    with pytest.raises(ArithmeticError):
+        engine.generate([[5], [6], [7]], [Sampling(max_tokens=m) for m in (3, 50, 50)], watch=watch)
+    assert len(engine.backend.long) == 1  # type: ignore[attr-defined]
+    assert list(other.result()[0].ids) == greedy(CONFIG, [9], 100)

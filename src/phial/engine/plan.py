@@ -24,6 +24,10 @@ class Limits:
     tokens: int = 512
     sequences: int = 256
 
+    def __post_init__(self) -> None:
+        if self.tokens < 1 or self.sequences < 1:
+            raise ValueError(f"a step of {self.tokens} tokens, {self.sequences} sequences")
+
 
 class Part(NamedTuple):
     """A sequence's share of a step.
