@@ -11,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import phial
+from phial.engine.request import Request, Sampling
 from phial.errors import PhialError
+from phial.kernels.packing import dequantize
 from phial.model.checkpoint import load_weights, save_checkpoint, save_weights
 from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
 from phial.model.files import INDEX, read_config
+from phial.quant.quantize import Settings
+from phial.recipe.quantization import quantize_model
 from phial.tokens.tokenizer import train_tokenizer
 
 CONFIG = ModelConfig(
@@ -56,6 +60,25 @@ def test_weights_come_in_the_type_that_is_asked_for(saved, dtype):
     loaded = phial.load(str(folder), dtype=dtype)
     for name, parameter in loaded.model.named_parameters():
         assert torch.equal(parameter, model.state_dict()[name].to(getattr(torch, dtype))), name
+
+
+def test_a_model_answers(saved):
+    loaded = phial.load(saved[0])
+    greedy = Sampling(max_tokens=5)
+    one, two = loaded.generate(["Ada has", "12 pens."], greedy)
+    assert loaded.generate("Ada has", greedy) == one and loaded.generate("12 pens.", greedy) == two
+    stream = loaded.engine.submit(Request(loaded.tokenizer.encode("Ada has"), greedy))
+    assert [token for event in stream for token in event.ids] == list(stream.generations[0].ids)
+
+
+def test_a_quantized_folder_loads(saved, tmp_path):
+    quantize_model(saved[0], tmp_path / "int4", Settings(group_size=32), held_out_tokens=64)
+    loaded = phial.load(tmp_path / "int4")
+    assert loaded.quantized is not None and isinstance(loaded.generate("Ada has", Sampling(max_tokens=5)), str)
+    packed = loaded.quantized.matrices["layers.0.self_attn.o_proj"]
+    weight = loaded.model.get_parameter("layers.0.self_attn.o_proj.weight")
+    assert torch.equal(weight, torch.from_numpy(dequantize(packed)))
+    assert loaded.model(IDS).shape == (1, 20, 300)
 
 
 def test_weights_are_of_use_without_a_tokenizer(saved, tmp_path):

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from phial.engine.choice import TOKENS
+from phial.engine.engine import Engine
+from phial.engine.int4_backend import Int4Backend
+from phial.engine.request import Sampling
+from phial.engine.torch_backend import TorchBackend
 from phial.errors import PhialError
-from phial.model.checkpoint import load_gguf, load_weights
+from phial.model.checkpoint import DTYPES, load_gguf, load_weights
 from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
 from phial.model.files import read_config, read_tokenizer
 from phial.model.hub import download, parse_name
+from phial.quant.dequantized import dequantized_decoder
+from phial.quant.folder import is_quantized, read_quantized
+from phial.quant.quantized import QuantizedModel
+from phial.tokens.chat import encode_chat
 from phial.tokens.gguf_tokenizer import read_gguf_tokenizer
 from phial.tokens.tokenizer import Tokenizer, load_tokenizer
 
@@ -24,17 +33,22 @@ class Loaded:
     Attributes:
         model: model(ids) gives logits [batch, time, vocab_size] of int64 ids [batch, time].
         commit: of the repository, where the model came from the Hub.
+        quantized: the packed weights of a quantized folder; `model` then holds what they stand for, as floats, and is
+            made when it is first asked for.
         read_tokenizer: reads the tokenizer when it is first asked for.
+        read_model: gives the model when it is first asked for.
     """
 
-    model: Decoder
+    config: ModelConfig
     commit: str | None = None
+    quantized: QuantizedModel | None = field(default=None, repr=False)
     read_tokenizer: Callable[[], Tokenizer] = field(kw_only=True, repr=False)
+    read_model: Callable[[], Decoder] = field(kw_only=True, repr=False)
 
-    @property
-    def config(self) -> ModelConfig:
-        """The model's shape."""
-        return self.model.config
+    @cached_property
+    def model(self) -> Decoder:
+        """The decoder."""
+        return self.read_model()
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -44,6 +58,32 @@ class Loaded:
             PhialError: the model came without a tokenizer that can be read; its weights are of use all the same.
         """
         return self.read_tokenizer()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Answers many prompts at a time; see `Engine.submit`. Packed weights run in the int4 kernels, floats in torch.
+
+        Raises:
+            PhialError: there is no tokenizer, or no compiled kernels for packed weights.
+        """
+        if self.quantized is None:
+            return Engine(TorchBackend(self.model), self.tokenizer)
+        return Engine(Int4Backend(self.quantized, min(TOKENS, self.config.max_position_embeddings)), self.tokenizer)
+
+    def generate(self, text: str | Sequence[str], sampling: Sampling | None = None) -> str | list[str]:
+        """Answer a user's words, or each of several, in the model's own chat format.
+
+        Args:
+            text: the words; several are answered together.
+            sampling: how answers are drawn; greedy, up to 200 tokens, if left out.
+
+        Raises:
+            PhialError: a text that does not fit the context, or a model without a tokenizer.
+        """
+        several = [text] if isinstance(text, str) else list(text)
+        prompts = [encode_chat(self.tokenizer, [("user", words)], generation_prompt=True)[0] for words in several]
+        answers = [answer.text for answer in self.engine.generate(prompts, sampling or Sampling())]
+        return answers[0] if isinstance(text, str) else answers
 
 
 def load(path: str | Path, dtype: str = "float32", device: str = "cpu", offline: bool = False) -> Loaded:
@@ -68,9 +108,20 @@ def load(path: str | Path, dtype: str = "float32", device: str = "cpu", offline:
             raise PhialError(f"there is no {path}", where="load", do=advice)
         found = download(name, offline)
         place, commit = found.path, found.commit
+    if place.is_dir() and is_quantized(place):
+        packed = read_quantized(place)
+        return Loaded(
+            packed.config,
+            commit,
+            packed,
+            read_tokenizer=lambda: read_tokenizer(place, packed.config),
+            read_model=lambda: dequantized_decoder(packed, DTYPES[dtype]).to(device),
+        )
     if place.is_dir():
         model = load_weights(place, read_config(place), dtype, device)
-        return Loaded(model, commit, read_tokenizer=lambda: read_tokenizer(place, model.config))
+        return Loaded(
+            model.config, commit, read_tokenizer=lambda: read_tokenizer(place, model.config), read_model=lambda: model
+        )
     model, metadata = load_gguf(place, dtype, device)
 
     def from_gguf() -> Tokenizer:
@@ -82,4 +133,4 @@ def load(path: str | Path, dtype: str = "float32", device: str = "cpu", offline:
                 raise
         return load_tokenizer(place.parent)
 
-    return Loaded(model, commit, read_tokenizer=from_gguf)
+    return Loaded(model.config, commit, read_tokenizer=from_gguf, read_model=lambda: model)

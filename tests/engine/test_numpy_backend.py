@@ -114,6 +114,26 @@ def test_interleaved_sequences_never_see_each_other(data: st.DataObject) -> None
                 check(model, live[slot], logits)
 
 
+def test_parts_forks_and_trims_give_the_logits_of_the_whole() -> None:
+    model = random_decoder(tiny_config())
+    backend, ids = backend_of(model).backend, list(range(20, 50))
+    expected = torch_logits(model, ids)
+    one, two = backend.open()[0], backend.open()[0]
+    nothing, row = backend.run([Work(one, ids[:9], 0), Work(two, ids[:5])])
+    assert nothing.shape[0] == 0
+    copy = backend.fork(two)
+    backend.run([Work(copy, [7] * 6), Work(one, ids[9:10], 0)])
+    rows = [row, *backend.run([Work(two, ids[5:9], 4), Work(one, ids[10:11])])]
+    backend.trim(copy, 5)
+    rows += backend.run([Work(one, ids[11:13], 2), Work(two, ids[9:13], 3), Work(copy, ids[5:6])])
+    backend.free(one)
+    rows += backend.run([Work(copy, ids[6:7]), Work(two, ids[13:14])])
+    assert (backend.length(two), backend.length(copy)) == (14, 7)
+    places = ([4], [5, 6, 7, 8], [10], [11, 12], [10, 11, 12], [5], [6], [13])
+    for got, place in zip(rows, places, strict=True):
+        assert np.abs(got - expected[place]).max() <= TOLERANCE
+
+
 def check(model: Decoder, ids: list[int], logits: np.ndarray) -> None:
     assert np.abs(logits - torch_logits(model, ids)[-1]).max() <= TOLERANCE
 

@@ -3,8 +3,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phial.engine.race import choose_of_many, likeliest
 from phial.engine.request import Sampling
-from phial.engine.sampler import _likeliest, choose, draw, penalised, probabilities, random_stream, token_logprob
+from phial.engine.sampler import (
+    choose,
+    draw,
+    penalised,
+    probabilities,
+    random_stream,
+    token_logprob,
+)
 from phial.errors import PhialError
 
 LOGITS = np.log(np.array([[0.1, 0.4, 0.2, 0.3]], dtype=np.float32))
@@ -130,20 +138,49 @@ def test_a_row_alone_is_a_row_in_a_batch_to_the_last_bit(rows: list[Sampling], s
 
 
 @given(
-    st.integers(0, 99), st.sampled_from([0, 1, 7, 2000, 9000]), st.sampled_from([1.0, 0.999, 0.5, 1e-6]), st.booleans()
+    st.integers(0, 999),
+    st.sampled_from([1e-30, 0.1, 0.7, 20.0]),
+    st.sampled_from([0, 0, 1, 7, 2000]),
+    st.sampled_from([1.0, 1.0, 0.999, 0.5, 1e-6]),
+    st.sampled_from([0.0, 0.0, 0.05, 1.0]),
+    st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
-def test_large_vocabularies_keep_the_same_tokens_as_small_ones(seed: int, top_k: int, top_p: float, ties: bool) -> None:
-    """Candidates instead of a whole sort: the same definition, by another way."""
-    logits = np.random.default_rng(seed).normal(size=(1, 9000)).astype(np.float32)
+@settings(max_examples=150, deadline=None)
+def test_of_many_tokens_the_same_is_drawn(
+    seed: int, temperature: float, top_k: int, top_p: float, min_p: float, ties: bool
+) -> None:
+    """The quick way over a large vocabulary against the definition."""
+    logits = 3 * np.random.default_rng(seed).normal(size=20_000).astype(np.float32)
     if ties:
         logits = np.round(logits * 2) / 2
-    sampling = Sampling(temperature=0.7, top_k=top_k, top_p=top_p)
-    [fast] = probabilities(logits, [sampling])
-    weights = probabilities(logits, [Sampling(temperature=0.7)])
-    [slow] = _likeliest(weights, [sampling])
-    assert np.abs(fast - slow).max() < 1e-12
-    assert (fast > 0).sum() - (slow > 0).sum() in (-1, 0, 1)  # a sum's last bit may decide on one token
+    logits[:seed] = -np.inf
+    sampling = Sampling(temperature, top_k, top_p, min_p=min_p)
+    [distribution] = probabilities(logits[None], [sampling])
+    token = choose_of_many(logits, sampling, random_stream(seed))
+    assert token == draw(distribution[None], random_stream(seed).random((1, 20_000)))[0]
+    if top_k or top_p < 1.0 or min_p:
+        difference = set(likeliest(logits, sampling).tolist()) ^ set(np.flatnonzero(distribution).tolist())
+        assert len(difference) <= 1 or temperature < 1e-9  # a sum's last bit may decide on one token
+
+
+class Zeros:
+    """Random numbers of which one is 0: that token arrives at once."""
+
+    def __init__(self, place: int) -> None:
+        self.place, self.given = place, 0
+
+    def random(self, size: int) -> np.ndarray:
+        numbers = np.full(size, 0.5)
+        if 0 <= self.place - self.given < size:
+            numbers[self.place - self.given] = 0.0
+        self.given += size
+        return numbers
+
+
+def test_a_token_that_arrives_at_once_is_drawn() -> None:
+    logits = np.linspace(0, 1, 40_000, dtype=np.float32)
+    for place in (0, 20_000, 39_999):
+        assert choose_of_many(logits, Sampling(1.0), Zeros(place)) == place  # type: ignore[arg-type]
 
 
 def test_rows_that_are_no_numbers_give_no_token() -> None:

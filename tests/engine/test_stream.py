@@ -75,20 +75,18 @@ def test_stop_tokens_of_a_request_replace_those_of_the_engine() -> None:
 
 
 def test_the_thinking_budget_is_soft_then_hard() -> None:
-    def think(tokens: int, text: str, **more: object) -> str:
+    def think(tokens: int, text: str, **more: object) -> None:
         backend = HashingBackend(CONFIG)
         thinking = Thinking(tokens, **more)  # type: ignore[arg-type]
         request = Request([3, 4], Sampling(max_tokens=60, logprobs=0), thinking=thinking, stop_ids=NO_STOP)
         stream = Engine(backend, TOKENIZER).submit(request)
         [answer] = stream.result()
-        assert answer.text == "".join(event.text for event in stream) or True
         forced = [entry.id for entry in answer.logprobs if entry.logprob is None]
         assert TOKENIZER.decode(forced) == text and len(answer.logprobs) == len(answer.ids) == 60
         drawn = [i for i, entry in enumerate(answer.logprobs) if entry.logprob is not None]
         ids = [3, 4, *answer.ids]
         for index in drawn[-3:]:  # what follows is drawn with the forced tokens in its context
             assert greedy(CONFIG, ids[: index + 2], 1) == [answer.ids[index]]
-        return TOKENIZER.decode(answer.ids[:tokens])
 
     think(10, "</think>")
     think(20, " soon</think>", hint=" soon", hint_tokens=5)
@@ -199,3 +197,32 @@ def test_tokens_outside_the_vocabulary_are_refused() -> None:
     for wrong in ([300], [-1], [5, 1 << 60]):
         with pytest.raises(PhialError, match="vocabulary"):
             saying("a").submit(Request(wrong))
+
+
+def test_a_closed_event_loop_ends_its_own_stream_only() -> None:
+    engine = Engine(HashingBackend(CONFIG), TOKENIZER)
+    request = Request([9], Sampling(max_tokens=100), stop_ids=NO_STOP)
+    left = engine.submit(request)
+
+    async def leave() -> None:
+        async for _ in left:
+            return
+
+    engine.start = lambda: None  # type: ignore[method-assign]
+    engine.step()
+    asyncio.run(leave())
+    assert list(engine.submit(request).result()[0].ids) == greedy(CONFIG, [9], 100)
+    assert left.lives[0].finish_reason == "cancelled"
+
+
+def test_an_error_of_the_watcher_ends_its_own_call_only() -> None:
+    engine = Engine(HashingBackend(CONFIG), TOKENIZER)
+    other = engine.submit(Request([9], Sampling(max_tokens=100), stop_ids=NO_STOP))
+
+    def watch(done: int) -> None:
+        raise ArithmeticError(done)
+
+    with pytest.raises(ArithmeticError):
+        engine.generate([[5], [6], [7]], [Sampling(max_tokens=m) for m in (3, 50, 50)], watch=watch)
+    assert len(engine.backend.long) == 1  # type: ignore[attr-defined]
+    assert list(other.result()[0].ids) == greedy(CONFIG, [9], 100)

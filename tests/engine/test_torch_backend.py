@@ -169,3 +169,14 @@ def test_adapters_are_refused_by_their_request_alone() -> None:
     assert len(right.result()[0].ids) == 3
     with pytest.raises(PhialError, match="no adapters"):
         wrong.result()
+
+
+def test_images_stand_where_their_placeholders_do() -> None:
+    """Embeddings of other tokens in place of some give the answer to those, through chunks and drafts."""
+    model = family("plain")
+    prompt, seen = [5] * 30, [5] * 9 + [40, 41, 42, 43, 44, 45] + [5] * 15
+    embeddings = model.embed_tokens.weight[40:46].detach().numpy()
+    engine = Engine(TorchBackend(model), TOKENIZER, (), Limits(tokens=11), lambda: Drafts(PromptLookup()))
+    streams = [engine.submit(Request(prompt, Sampling(max_tokens=9), images=[(9, embeddings)])) for _ in range(2)]
+    for stream in streams:
+        assert list(stream.result()[0].ids) == greedy(model, seen, 9)

@@ -21,6 +21,10 @@ class Matcher(Protocol):
         """Set the logits [vocab_size] of tokens that may not come next to minus infinity, in place."""
         ...
 
+    def copy(self) -> Matcher:
+        """Another one at the same place."""
+        ...
+
     def accept(self, token: int) -> None:
         """The answer goes on with a token; a stop token ends it."""
         ...

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from phial.engine.backend import Backend, Twinning, Work
+from phial.engine.constraint import Matcher
 from phial.engine.plan import Limits
 from phial.engine.request import Generation, Request, Sampling
 from phial.engine.resident import Pin
@@ -85,7 +86,9 @@ class Engine:
         """
         stream = Stream(self, request)
         first = self._live(request, "prompt", stream=stream)
-        first.siblings = [self._live(request, "prompt", sample, stream) for sample in range(1, request.n)]
+        for sample in range(1, request.n):
+            matcher = first.matcher.copy() if first.matcher else None  # a grammar is compiled once for all
+            first.siblings.append(self._live(request, "prompt", sample, stream, matcher=matcher))
         stream.lives = [first, *first.siblings]
         self._schedulers[0].submit(first)
         self._work.set()
@@ -185,9 +188,12 @@ class Engine:
         def finished(live: Live) -> None:
             nonlocal count
             if watch and live.finish_reason in ("stop", "length"):
-                with lock:
-                    count += 1
-                    watch(count)
+                try:
+                    with lock:
+                        count += 1
+                        watch(count)
+                except Exception as error:  # to be raised here, not where the step was made
+                    live.error = error
 
         lives = [
             self._live(Request(ids, sampling), f"prompt {index}", done=finished)
@@ -314,11 +320,12 @@ class Engine:
         sample: int = 0,
         stream: Stream | None = None,
         done: Callable[[Live], None] | None = None,
+        matcher: Matcher | None = None,
     ) -> Live:
         limit = self._limit(request, where)
         drafts = self._drafts() if self._drafts else None
         emit = stream.put if stream else None
-        return Live(request, limit, self._stop_ids, self.tokenizer, sample, emit, done, drafts)
+        return Live(request, limit, self._stop_ids, self.tokenizer, sample, emit, done, drafts, matcher)
 
     def _step_on(self) -> None:
         while not self._stopping:

@@ -85,6 +85,10 @@ class GrammarMatcher:
         logits[: len(allowed)][allowed == 0] = -np.inf
         logits[len(allowed) :] = -np.inf
 
+    def copy(self) -> GrammarMatcher:
+        """Another one at the same place; see `Matcher.copy`."""
+        return GrammarMatcher(self._matcher.deep_copy(), self._eos)
+
     def accept(self, token: int) -> None:
         """Go on with a token; see `Matcher.accept`."""
         self._matcher.consume_token(token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from phial.engine.backend import Work, chunk
 from phial.engine.sequence import Live
@@ -23,9 +24,12 @@ class Limits:
     tokens: int = 512
     sequences: int = 256
 
+    def __post_init__(self) -> None:
+        if self.tokens < 1 or self.sequences < 1:
+            raise ValueError(f"a step of {self.tokens} tokens, {self.sequences} sequences")
 
-@dataclass(frozen=True, slots=True)
-class Part:
+
+class Part(NamedTuple):
     """A sequence's share of a step.
 
     Attributes:

@@ -12,18 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from phial.engine.backend import Backend, NoRoom, Reloading
+from phial.engine.drawing import draw_checked, draw_together
 from phial.engine.plan import Limits, Part, make_plan, next_part
 from phial.engine.resident import Residents
-from phial.engine.sampler import choose
 from phial.engine.sequence import Live
 from phial.engine.turn import Turn
 from phial.engine.waiting import Waiting
 from phial.errors import PhialError
 from phial.model.config import uses_long_factors
 
-# Up to so many logits, rows are copied into one matrix to draw all tokens at once; where there are more, the copy would
-# cost more than calls row by row.
-_TOGETHER = 1 << 19
 _MARGIN = 16  # tokens that every running sequence should be able to add before another one is let in
 
 
@@ -142,17 +139,17 @@ class Scheduler:
         mine: list[Live] = []
         try:
             while True:
-                while len(mine) < slots and (live := _next(source)):
+                while source and len(mine) < slots and (live := _next(source)):
                     self.submit(live)
                     mine.append(live)
                 if not mine:
                     return
                 self.step()
-                if any(live.finish_reason for live in mine):
-                    failed = next((live.error for live in mine if live.error), None)
-                    if failed:
-                        raise failed
-                    mine = [live for live in mine if not live.finish_reason]
+                ended = [live for live in mine if live.finish_reason]
+                for live in ended:
+                    if live.error:
+                        raise live.error
+                    mine.remove(live)
         finally:
             for live in mine:
                 self.cancel(live)
@@ -274,30 +271,41 @@ class Scheduler:
             self.backend.trim(part.work.sequence, part.live.computed)
 
     def _commit(self, results: Sequence[tuple[Part, np.ndarray]]) -> None:
-        together: list[tuple[Live, np.ndarray]] = []
-        apart: list[tuple[Part, np.ndarray]] = []
-        for part, rows in results:
+        together: list[Live] = []
+        rows: list[np.ndarray] = []
+        told: list[Live] = []
+        for part, logits in results:
             live = part.live
             if part.guesses:
-                apart.append((part, rows))
+                self._check(part, logits)
+                told.append(live)
                 continue
             live.computed += len(part.work.ids)
             if part.work.wanted == 0:
                 live.tell(progress=True)
                 continue
-            for one in (live, *self._forked(live)) if live.siblings else (live,):
+            for one in self._with_siblings(live) if live.siblings else (live,):
                 if one.plain:
-                    together.append((one, rows))
+                    together.append(one)
+                    rows.append(logits)
                 else:
-                    apart.append((Part(one, part.work), rows))
+                    draw_checked(one, logits, ())
+                    told.append(one)
         if together:
-            self._draw(together)
-        for part, rows in apart:
-            self._check(part, rows)
-        self._settle_all([live for live, _ in together] + [part.live for part, _ in apart])
+            draw_together(together, rows)
+        self._settle_all(together + told if told else together)
 
-    def _forked(self, live: Live) -> list[Live]:
-        """The other answers to a prompt that is now computed, each with a place of its own."""
+    def _check(self, part: Part, logits: np.ndarray) -> None:
+        live, known = part.live, len(part.live.ids)
+        right = draw_checked(live, logits, part.work.ids[len(part.work.ids) - part.guesses :])
+        if live.finish_reason is None:
+            assert live.drafts is not None
+            live.computed = known + right
+            self.backend.trim(part.work.sequence, live.computed)
+            live.drafts.learn(part.guesses, right)
+
+    def _with_siblings(self, live: Live) -> list[Live]:
+        """All answers to a prompt that is now computed, each with a place of its own."""
         siblings, live.siblings = live.siblings, []
         placed = []
         for sibling in siblings:
@@ -313,43 +321,7 @@ class Scheduler:
             placed.append(sibling)
         self.running += placed
         self.running.sort()
-        return placed
-
-    def _draw(self, rows: list[tuple[Live, np.ndarray]]) -> None:
-        lives = [live for live, _ in rows]
-        if len(rows) == 1 or rows[0][1].size * len(rows) <= _TOGETHER:
-            logits = rows[0][1] if len(rows) == 1 else np.concatenate([row for _, row in rows])
-            tokens = choose(logits, [live.sampling for live in lives], [live.random for live in lives])
-        else:
-            tokens = [choose(row, [live.sampling], [live.random])[0] for live, row in rows]
-        for live, token in zip(lives, tokens, strict=True):
-            try:
-                live.take(token)
-            except Exception as error:
-                self._fail(live, error)
-
-    def _check(self, part: Part, rows: np.ndarray) -> None:
-        """Draw tokens one after the other as long as they are those that were guessed."""
-        live, known = part.live, len(part.live.ids)
-        guesses = part.work.ids[len(part.work.ids) - part.guesses :]
-        right = 0
-        try:
-            for row in rows:
-                length = len(live.ids)
-                token = live.choose(row)
-                live.take(token)
-                if live.finish_reason or right == len(guesses) or token != guesses[right]:
-                    break
-                right += 1
-                if len(live.ids) > length + 1:  # more was written for the model, and the guesses don't know of it
-                    break
-            if guesses:
-                assert live.drafts is not None and live.handle is not None
-                live.computed = known + right
-                self.backend.trim(live.handle, live.computed)
-                live.drafts.learn(len(guesses), right)
-        except Exception as error:
-            self._fail(live, error)
+        return [live, *placed]
 
     def _settle_all(self, lives: Sequence[Live]) -> None:
         """What follows from new tokens: the end, a place with the other LongRoPE factors, and news for the client."""
@@ -362,7 +334,7 @@ class Scheduler:
                 self._place(live)
         fault: Exception | None = None
         for live in lives:
-            if (live.emit or live.finish_reason) and live.finish_reason != "error":
+            if live.emit or live.finish_reason:
                 try:
                     live.tell()
                 except Exception as error:  # of a caller's own function; the others are to hear their news all the same
@@ -386,7 +358,7 @@ class Scheduler:
 
 
 def _next(source: deque[Live]) -> Live | None:
-    try:  # asking first whether the queue is empty would race with other threads
+    try:  # another thread may have taken the last one
         return source.popleft()
     except IndexError:
         return None

@@ -28,6 +28,7 @@ class Live:
         emit: told of what is new, after each step; None where only the end matters.
         done: told of the end.
         drafts: proposes tokens to check.
+        matcher: follows the answer through the request's grammar; a new one if left out.
 
     Attributes:
         ids: prompt and answer.
@@ -53,9 +54,10 @@ class Live:
         emit: Callable[[Event], None] | None = None,
         done: Callable[[Live], None] | None = None,
         drafts: Drafts | None = None,
+        matcher: Matcher | None = None,
     ) -> None:
         self.request, self.sampling, self.sample, self.limit = request, request.sampling, sample, limit
-        self.ids = list(request.ids)
+        self.ids = [int(token) for token in request.ids]
         self.start = len(self.ids)
         self.handle: int | None = None
         self.computed = 0
@@ -77,7 +79,7 @@ class Live:
         self._told_ids = self._told_pieces = 0
         self._thinking = request.thinking
         self._tail = ""
-        self._matcher: Matcher | None = request.constraint.start(tokenizer) if request.constraint else None
+        self.matcher = matcher or (request.constraint.start(tokenizer) if request.constraint else None)
         shaped = self.sampling.shapes_logits or self.sampling.logprobs is not None
         self.plain = not (shaped or request.thinking or request.constraint)
         self._prompt_ids = np.empty(0, dtype=np.int64)
@@ -93,9 +95,9 @@ class Live:
         shaped = logits
         if self.sampling.shapes_logits:
             shaped = penalised(logits, self.sampling, self._prompt_ids, self._counts)
-        if self._matcher and self._thinking is None:
+        if self.matcher and self._thinking is None:
             shaped = logits.copy() if shaped is logits else shaped
-            self._matcher.mask(shaped)
+            self.matcher.mask(shaped)
         [token] = choose(shaped[None], [self.sampling], [self.random])
         if self.sampling.logprobs is not None and token >= 0 and token not in self._stop_ids:
             self._logprobs.append(token_logprob(logits, token, self.sampling.logprobs))
@@ -113,7 +115,7 @@ class Live:
                 where="engine",
                 do="check the weights for NaN, and the grammar for dead ends",
             )
-        matcher = self._matcher if self._thinking is None else None
+        matcher = self.matcher if self._thinking is None else None
         if matcher:
             matcher.accept(token)
         if token in self._stop_ids:

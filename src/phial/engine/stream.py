@@ -93,7 +93,11 @@ class Stream:
         """Called by the engine, from whichever thread steps."""
         self._events.put(event)
         if self._wake:
-            self._wake()
+            try:
+                self._wake()
+            except RuntimeError:  # the reader's event loop is closed, so nobody reads any more
+                self._wake = None
+                self.cancel()
 
     def _take(self) -> Event | None:
         try:

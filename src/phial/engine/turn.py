@@ -6,10 +6,14 @@ import threading
 
 
 class Turn:
-    """A lock that serves whoever waits before whoever has just had it; not to be taken twice by one thread."""
+    """Serves whoever waits before whoever has just had it.
+
+    A thread may take it again inside: an interrupt between taking it and the block that gives it back, rare as it is,
+    then leaves a program of one thread alive.
+    """
 
     def __init__(self) -> None:
-        self._door, self._room = threading.Lock(), threading.Lock()
+        self._door, self._room = threading.Lock(), threading.RLock()
 
     def __enter__(self) -> None:
         with self._door:
