@@ -16,12 +16,13 @@ from torch import Tensor
 from phial.kernels.packing import PackedMatrix, dequantize, pack
 from phial.quant.quantize import Part, Settings, float_part, not_finite, round_matrix
 from phial.quant.quantized import EMBEDDING, HEAD, matrices_of
-from phial.quant.rtn import group_scales
+from phial.quant.rtn import by_rows, group_scales
 from phial.quant.streamed import FloatReadable, Inputs, StreamedModel
 from phial.quant.weights import Parameters
 
 _BLOCK = 64  # inputs whose errors are spread among themselves before they are spread over the rest
 _ROWS = 8192  # of a matrix at a time: rows do not depend on each other
+_FEW_ROWS = 512  # whose blocks of inputs stay in the cache, and are too few for torch to wake its threads for
 _WIDEST_DOUBLE = 8192  # inputs up to which the factors are made in float64
 _BATCH = 4  # windows at a time
 
@@ -77,18 +78,22 @@ def gptq_matrix(
         chosen = _scales(part.numpy(), bits, group_size, search, importance)
         scales[start : start + _ROWS] = chosen
         steps = torch.from_numpy(np.repeat(chosen.astype(np.float32), group_size, axis=1)[:, :columns])
-        found = _round_all(part.T[order].contiguous(), steps.T[order].contiguous(), factor, bits)
-        restored = torch.empty_like(found)
-        restored[order] = found
-        shifted = restored.T + (8 if bits == 4 else 0)
-        values[start : start + _ROWS] = shifted.numpy().astype(values.dtype)
+        for few in range(0, len(part), _FEW_ROWS):
+            one, other = (rows[few : few + _FEW_ROWS].T[order].contiguous() for rows in (part, steps))
+            restored = torch.empty_like(one)
+            restored[order] = _round_all(one, other, factor, bits) + (8 if bits == 4 else 0)
+            first = start + few
+            values[first : first + _FEW_ROWS] = restored.T.numpy().astype(values.dtype)
     return pack(values, scales, group_size=group_size)
 
 
 def _scales(weight: np.ndarray, bits: int, group_size: int, search: bool, importance: np.ndarray) -> np.ndarray:
-    if bits == 4:
-        return group_scales(weight, group_size, search=search, importance=importance)
-    return (group_scales(weight, group_size).astype(np.float32) * (8 / 127)).astype(np.float16)
+    def of(rows: slice) -> np.ndarray:
+        if bits == 8:
+            return (group_scales(weight[rows], group_size).astype(np.float32) * (8 / 127)).astype(np.float16)
+        return group_scales(weight[rows], group_size, search=search, importance=importance)
+
+    return np.concatenate(by_rows(*weight.shape, of))
 
 
 def _factor(moments: Tensor, damping: float, act_order: bool) -> tuple[Tensor, Tensor]:

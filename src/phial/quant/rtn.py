@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from phial.kernels.packing import ROWS, PackedMatrix, Scales, pack
 
 Floats = NDArray[np.float32]
+T = TypeVar("T")
 # What the weight furthest from 0 becomes, in steps, tried one after another by the search; -8 is the plain choice.
 _ENDS = (-8.0, -7.4, -6.8, -8.7, -9.5, -10.4, 7.0, 7.6, 8.3)
 _CHUNK = 1 << 18  # weights at a time: what is made of them on the way stays in the cache
@@ -123,10 +125,7 @@ def in_chunks(
         make: packs a slice of the rows.
         threads: None: as many as there are processors.
     """
-    step = max(1, _CHUNK // columns // ROWS) * ROWS
-    slices = [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        parts = list(pool.map(make, slices))
+    parts = by_rows(rows, columns, make, threads)
     zeros = [part.zeros for part in parts if part.zeros is not None]
     return PackedMatrix(
         weights=np.concatenate([part.weights for part in parts]),
@@ -137,6 +136,14 @@ def in_chunks(
         bits=parts[0].bits,
         group_size=parts[0].group_size,
     )
+
+
+def by_rows(rows: int, columns: int, make: Callable[[slice], T], threads: int | None = None) -> list[T]:
+    """What is made of slices of a matrix's rows, by several threads; all but the last have a multiple of 8 rows."""
+    step = max(1, _CHUNK // columns // ROWS) * ROWS
+    slices = [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        return list(pool.map(make, slices))
 
 
 def _grouped(weight: Floats, group_size: int) -> Floats:
