@@ -68,7 +68,7 @@ def test_a_model_answers(saved):
     one, two = loaded.generate(["Ada has", "12 pens."], greedy)
     assert loaded.generate("Ada has", greedy) == one and loaded.generate("12 pens.", greedy) == two
     stream = loaded.engine.submit(Request(loaded.tokenizer.encode("Ada has"), greedy))
-    assert [token for event in stream for token in event.ids] == list(stream.generations[0].ids)
+    assert [token for event in stream for token in event.ids] == list(stream.result()[0].ids)
 
 
 def test_a_quantized_folder_loads(saved, tmp_path):
