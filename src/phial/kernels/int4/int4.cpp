@@ -18,12 +18,19 @@
 
 namespace {
 
-constexpr int FEW = 8;  // tokens whose sums fit into registers beside the weights as they lie in memory
+constexpr int FEW = 4;  // tokens that do not pay for unpacking weights into memory; 8 at 8 bits
 constexpr int TILE = 4;  // tokens whose sums fit into registers beside two times 8 unpacked rows
 constexpr long UNPACKED = 16384;  // bytes of unpacked weights, half of a first-level cache
 constexpr long CHUNK = 128;  // tokens that one pass over the weights serves at most
 constexpr long CHUNK_BYTES = 393216;  // of values, which stay in the second-level cache
 constexpr long AHEAD = 4096;  // bytes: how far the weights are fetched before they are needed
+
+// What is known when the kernels are compiled: 8 bits; zero points that differ (else 8, or 128 at 8 bits); values with a
+// scale a group.
+template <bool Wide, bool Zeros, bool Scaled>
+struct Form {
+    static constexpr bool wide = Wide, zeros = Zeros, scaled = Scaled;
+};
 
 struct Product {
     const Matrix& m;
@@ -38,6 +45,12 @@ struct Product {
         return m.weights + (block * m.groups + g) * group_bytes();
     }
 
+    // Starts to bring a group of a block, or where there are no more of the block after the next, into the second level.
+    INLINE void fetch(long block, long g) const {
+        const uint8_t* at = g < m.groups ? weights(block, g) : weights(block + 2, g - m.groups);
+        for (long byte = 0; byte < group_bytes(); byte += 64) __builtin_prefetch(at + byte, 0, 2);
+    }
+
     INLINE const int8_t* values(long token, long g) const {
         return a.values + token * a.groups * a.group + g * a.group;
     }
@@ -49,22 +62,23 @@ struct Product {
     }
 
     INLINE Integers zeros(long block, long g) const {
-        if (!m.zeros) return Integers{} + (m.bits == 8 ? 128 : 8);
         typedef uint8_t Eight __attribute__((vector_size(8)));
         Eight eight;
         std::memcpy(&eight, m.zeros + (block * m.groups + g) * LANES, sizeof eight);
         return __builtin_convertvector(eight, Integers);
     }
 
-    // Adds a group's products for T tokens. SCALED: the values have a scale a group.
-    template <int T, bool SCALED>
+    // Adds a group's products for T tokens.
+    template <int T, class Form>
     INLINE void add_group(Floats (&sum)[T], const Integers (&total)[T], long token, long block, long g) const {
-        const Integers zero = zeros(block, g);
+        constexpr bool SCALED = Form::scaled;
         const Floats scale = weight_scales(block, g);
         const int32_t* value_sums = a.sums + g * a.tokens + token;
         const float* value_scales = a.scales + (SCALED ? g * a.tokens + token : 0);
         for (int t = 0; t < T; ++t) {
-            const Floats centred = floats(total[t] - zero * value_sums[t]);
+            const Integers all_sums = Integers{} + value_sums[t];
+            const Integers offset = Form::zeros ? zeros(block, g) * all_sums : all_sums << (Form::wide ? 7 : 3);
+            const Floats centred = floats(total[t] - offset);
             sum[t] = sum[t] + centred * (SCALED ? scale * value_scales[t] : scale);
         }
     }
@@ -82,37 +96,37 @@ struct Product {
     }
 
     // T tokens from `token` on, 8 rows, weights as they lie in memory.
-    template <int T, bool WIDE, bool SCALED>
+    template <int T, class Form>
     void few(long token, long block) const {
         Floats sum[T];
         for (int t = 0; t < T; ++t) sum[t] = Floats{};
         const long stride = a.groups * a.group;
         for (long g = 0; g < m.groups; ++g) {
             const uint8_t* at = weights(block, g);
-            for (long byte = 0; byte < group_bytes(); byte += 64) __builtin_prefetch(at + AHEAD + byte);
+            for (long byte = 0; byte < group_bytes(); byte += 64) __builtin_prefetch(at + AHEAD + byte, 0, 2);
             Integers total[T];
-            group_sums<T, WIDE>(at, values(token, g), stride, m.group, total);
-            add_group<T, SCALED>(sum, total, token, block, g);
+            group_sums<T, Form::wide>(at, values(token, g), stride, m.group, total);
+            add_group<T, Form>(sum, total, token, block, g);
         }
         for (int t = 0; t < T; ++t) finish(sum[t], token + t, block);
     }
 
-    template <bool WIDE, bool SCALED>
+    template <class Form>
     void few(long token, long count, long block) const {
         switch (count) {
-            case 1: return few<1, WIDE, SCALED>(token, block);
-            case 2: return few<2, WIDE, SCALED>(token, block);
-            case 3: return few<3, WIDE, SCALED>(token, block);
-            case 4: return few<4, WIDE, SCALED>(token, block);
-            case 5: return few<5, WIDE, SCALED>(token, block);
-            case 6: return few<6, WIDE, SCALED>(token, block);
-            case 7: return few<7, WIDE, SCALED>(token, block);
-            default: return few<FEW, WIDE, SCALED>(token, block);
+            case 1: return few<1, Form>(token, block);
+            case 2: return few<2, Form>(token, block);
+            case 3: return few<3, Form>(token, block);
+            case 4: return few<4, Form>(token, block);
+            case 5: return few<5, Form>(token, block);
+            case 6: return few<6, Form>(token, block);
+            case 7: return few<7, Form>(token, block);
+            default: return few<2 * FEW, Form>(token, block);
         }
     }
 
     // T tokens from `token` on, two times 8 rows, groups [first, last) from unpacked weights.
-    template <int T, bool WIDE, bool SCALED>
+    template <int T, class Form>
     void tile(const uint8_t* unpacked, long token, const long (&block)[2], long first, long last, float* sums) const {
         Floats sum[2][T];
         for (int t = 0; t < T; ++t)
@@ -120,52 +134,55 @@ struct Product {
         const long stride = a.groups * a.group;
         for (long g = first; g < last; ++g) {
             Integers total[2][T];
-            tile_sums<T, WIDE>(unpacked, values(token, g), stride, m.group, total);
-            unpacked += m.group * 2 * LANES * (WIDE ? 2 : 1);
+            tile_sums<T, Form::wide>(unpacked, values(token, g), stride, m.group, total);
+            unpacked += m.group * 2 * LANES * (Form::wide ? 2 : 1);
             for (int pair = 0; pair < 2; ++pair)
-                add_group<T, SCALED>(sum[pair], total[pair], token, block[pair], g);
+                add_group<T, Form>(sum[pair], total[pair], token, block[pair], g);
         }
         for (int t = 0; t < T; ++t)
             for (int pair = 0; pair < 2; ++pair) store(sums + (2 * t + pair) * LANES, sum[pair][t]);
     }
 
     // Tokens [token, token + count), at most CHUNK, two times 8 rows.
-    template <bool WIDE, bool SCALED>
+    template <class Form>
     void many(long token, long count, const long (&block)[2]) const {
         alignas(64) uint8_t unpacked[UNPACKED];
         alignas(64) float sums[CHUNK * 2 * LANES];
         std::fill(sums, sums + count * 2 * LANES, 0.0f);
-        const long bytes = m.group * 2 * LANES * (WIDE ? 2 : 1), step = UNPACKED / bytes;
+        const long bytes = m.group * 2 * LANES * (Form::wide ? 2 : 1), step = UNPACKED / bytes;
         for (long first = 0; first < m.groups; first += step) {
             const long last = std::min(m.groups, first + step);
-            for (long g = first; g < last; ++g)
-                unpack<WIDE>(weights(block[0], g), weights(block[1], g), m.group, unpacked + (g - first) * bytes);
+            for (long g = first; g < last; ++g) {
+                unpack<Form::wide>(weights(block[0], g), weights(block[1], g), m.group, unpacked + (g - first) * bytes);
+                for (long b : block) fetch(b, g + step);
+            }
             long t = 0;
             for (; t + TILE <= count; t += TILE)
-                tile<TILE, WIDE, SCALED>(unpacked, token + t, block, first, last, sums + t * 2 * LANES);
+                tile<TILE, Form>(unpacked, token + t, block, first, last, sums + t * 2 * LANES);
             float* rest = sums + t * 2 * LANES;
-            if (count - t == 3) tile<3, WIDE, SCALED>(unpacked, token + t, block, first, last, rest);
-            if (count - t == 2) tile<2, WIDE, SCALED>(unpacked, token + t, block, first, last, rest);
-            if (count - t == 1) tile<1, WIDE, SCALED>(unpacked, token + t, block, first, last, rest);
+            if (count - t == 3) tile<3, Form>(unpacked, token + t, block, first, last, rest);
+            if (count - t == 2) tile<2, Form>(unpacked, token + t, block, first, last, rest);
+            if (count - t == 1) tile<1, Form>(unpacked, token + t, block, first, last, rest);
         }
         for (long t = 0; t < count; ++t)
             for (int pair = 0; pair < (block[0] == block[1] ? 1 : 2); ++pair)
                 finish(load(sums + (2 * t + pair) * LANES), token + t, block[pair]);
     }
 
-    template <bool WIDE, bool SCALED>
+    template <class Form>
     void blocks(long first, long last) const {
-        if (!TILES || a.tokens <= FEW) {
+        const long most = Form::wide ? 2 * FEW : FEW;
+        if (!TILES || a.tokens <= most) {
             for (long block = first; block < last; ++block)
-                for (long token = 0; token < a.tokens; token += FEW)
-                    few<WIDE, SCALED>(token, std::min<long>(FEW, a.tokens - token), block);
+                for (long token = 0; token < a.tokens; token += most)
+                    few<Form>(token, std::min<long>(most, a.tokens - token), block);
             return;
         }
         const long fitting = CHUNK_BYTES / (a.groups * a.group) / TILE * TILE;
         const long chunk = std::clamp<long>(fitting, 32, CHUNK);
         for (long token = 0; token < a.tokens; token += chunk)
             for (long block = first; block < last; block += 2)
-                many<WIDE, SCALED>(token, std::min(chunk, a.tokens - token), {block, std::min(block + 1, last - 1)});
+                many<Form>(token, std::min(chunk, a.tokens - token), {block, std::min(block + 1, last - 1)});
     }
 };
 
@@ -180,9 +197,14 @@ EXPORT void multiply(Pool* pool, const Matrix* m, const Activations* a, const fl
     share(small ? nullptr : pool, blocks, std::max(2L, even), [&](long first, long last) {
         const bool scaled = a->scale_groups > 1;
         if (m->bits == 8)
-            scaled ? product.blocks<true, true>(first, last) : product.blocks<true, false>(first, last);
+            scaled ? product.blocks<Form<true, false, true>>(first, last)
+                   : product.blocks<Form<true, false, false>>(first, last);
+        else if (m->zeros)
+            scaled ? product.blocks<Form<false, true, true>>(first, last)
+                   : product.blocks<Form<false, true, false>>(first, last);
         else
-            scaled ? product.blocks<false, true>(first, last) : product.blocks<false, false>(first, last);
+            scaled ? product.blocks<Form<false, false, true>>(first, last)
+                   : product.blocks<Form<false, false, false>>(first, last);
     });
 }
 
