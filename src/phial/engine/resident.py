@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +108,8 @@ class Residents:
             what = "a prompt with images can't be stored" if pin.request.images else "the folder exists"
             raise PhialError(what, where=str(folder), do="store a prompt of text alone, in a new folder")
         draft = folder.with_name(folder.name + ".partial")
+        if draft.exists():
+            shutil.rmtree(draft)  # of a process that was killed
         draft.mkdir(parents=True)
         backend.save(pin.handle, draft)
         facts = {"ids": pin.ids, "long": pin.long, "adapter": pin.request.adapter, "salt": pin.request.salt.hex()}
