@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from phial.errors import PhialError
 from phial.model.checkpoint import load_gguf, load_weights
@@ -15,6 +16,10 @@ from phial.model.files import read_config, read_tokenizer
 from phial.model.hub import download, parse_name
 from phial.tokens.gguf_tokenizer import read_gguf_tokenizer
 from phial.tokens.tokenizer import Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from phial.engine.engine import Engine
+    from phial.engine.request import Generation, Sampling
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,32 @@ class Loaded:
             PhialError: the model came without a tokenizer that can be read; its weights are of use all the same.
         """
         return self.read_tokenizer()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Answers many requests at a time: `submit`, `generate`, `fork`; see `phial.engine.engine`."""
+        from phial.engine.engine import Engine
+        from phial.engine.torch_backend import TorchBackend
+
+        return Engine(TorchBackend(self.model), self.tokenizer)
+
+    def generate(self, prompts: Sequence[str], sampling: Sampling | None = None) -> list[Generation]:
+        """Go on with texts.
+
+        Args:
+            prompts: as they are, behind the token that opens a document; nothing is put into a chat format.
+            sampling: how the answers are drawn; likeliest tokens if left out.
+
+        Returns:
+            One answer a text, in order.
+
+        Raises:
+            PhialError: a text leaves no room in the context.
+        """
+        from phial.engine.request import Sampling
+
+        ids = [[self.tokenizer.bos_id, *self.tokenizer.encode(prompt)] for prompt in prompts]
+        return self.engine.generate(ids, sampling or Sampling())
 
 
 def load(path: str | Path, dtype: str = "float32", device: str = "cpu", offline: bool = False) -> Loaded:
