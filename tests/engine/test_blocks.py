@@ -150,3 +150,16 @@ def test_no_room_changes_nothing() -> None:
     with pytest.raises(NoRoom):
         blocks.extend_all([(handle, [4]), (twin, [5, 6])])
     assert blocks.extend_all([(handle, [4]), (twin, [5])]) == [(0, 1)]
+
+
+def test_a_block_that_is_written_over_is_not_found_any_more() -> None:
+    blocks = Blocks(8, SIZE, b"model")
+    handle = filled(blocks, [1, 2, 3, 4])
+    blocks.trim(handle, 2)
+    assert blocks.extend(handle, [9]) == []
+    assert blocks.open([1, 2, 3, 4, 5])[1] == 0
+    kept = filled(blocks, [5, 6, 7, 8])
+    twin = blocks.fork(kept)
+    blocks.trim(kept, 2)
+    assert len(blocks.extend(kept, [9])) == 1  # the other one still reads it, so it is copied
+    assert blocks.open([5, 6, 7, 8, 5])[1] == 4 and blocks.length(twin) == 4

@@ -10,7 +10,7 @@ from phial.engine.backend import Work
 from phial.engine.engine import Engine
 from phial.engine.plan import Limits
 from phial.engine.request import Generation, Request, Sampling
-from phial.engine.speculate import Drafts, PromptLookup
+from phial.engine.speculate import Drafts, PromptLookup, SmallModel
 from phial.engine.stream import Stream
 from phial.errors import PhialError
 
@@ -114,6 +114,17 @@ def test_the_crossing_is_that_of_a_run_without_a_cache() -> None:
     assert all(piece.wanted <= 1 for step in engine.backend.steps for piece in step)  # type: ignore[attr-defined]
 
 
+def test_no_guess_is_checked_with_the_factors_of_the_other_side() -> None:
+    """The guesses are those that the short factors would accept, on both sides of the crossing."""
+    small = HashingBackend(hashing_config())
+    backend = HashingBackend(CONFIG)
+    engine = Engine(backend, TOKENIZER, drafts=lambda: Drafts(SmallModel(small), longest=6, cost=0.01))
+    prompt = list(range(10, 10 + ORIGINAL - 9))
+    [answer] = engine.submit(Request(prompt, Sampling(max_tokens=14), stop_ids=frozenset())).result()
+    assert list(answer.ids) == greedy(CONFIG, prompt, 14)
+    assert len(answer.ids) - len(backend.steps) > 3
+
+
 def test_a_crossing_shows_progress_while_others_go_on() -> None:
     engine = engine_over(HashingBackend(CONFIG), Limits(tokens=8))
     crossing = engine.submit(Request(list(range(10, 10 + ORIGINAL)), Sampling(max_tokens=5), stop_ids=frozenset()))
@@ -210,6 +221,8 @@ def test_an_interrupted_step_has_not_happened() -> None:
     stream = engine.submit(Request([8] * 5, Sampling(max_tokens=6), stop_ids=frozenset()))
     with pytest.raises(KeyboardInterrupt):
         stream.result()
+    [live] = stream.lives
+    assert live.handle is not None and backend.length(live.handle) == live.computed == 5
     assert list(stream.result()[0].ids) == greedy(backend.config, [8] * 5, 6)
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from checkpoints import random_decoder, tiny_config, tiny_tokenizer, torch_logits
 
+import phial
 from phial.engine.backend import NoRoom, Work
-from phial.engine.engine import Engine
+from phial.engine.engine import Engine, load_engine
 from phial.engine.plan import Limits
 from phial.engine.request import Request, Sampling
 from phial.engine.speculate import Drafts, PromptLookup
@@ -180,3 +181,13 @@ def test_images_stand_where_their_placeholders_do() -> None:
     streams = [engine.submit(Request(prompt, Sampling(max_tokens=9), images=[(9, embeddings)])) for _ in range(2)]
     for stream in streams:
         assert list(stream.result()[0].ids) == greedy(model, seen, 9)
+
+
+def test_a_loaded_model_answers(folder: Path) -> None:
+    loaded = phial.load(folder)
+    texts = ["Ada has 12", "How many pens"]
+    answers = loaded.generate(texts, Sampling(max_tokens=7))
+    prompts = [[loaded.tokenizer.bos_id, *loaded.tokenizer.encode(text)] for text in texts]
+    assert answers == load_engine(folder).generate(prompts, Sampling(max_tokens=7))
+    stream = loaded.engine.submit(Request(prompts[0], Sampling(max_tokens=7)))
+    assert "".join(event.text for event in stream) == answers[0].text
