@@ -191,8 +191,14 @@ def _quantized(name: str, weight: Tensor, moments: Moments, settings: Settings) 
     sums = moments.sums.pop(name, None)
     if sums is None:
         return round_matrix(name, weight, settings)
-    facts = {"group_size": settings.group_size, "search": settings.search}
-    return gptq_matrix(weight, sums / moments.counts[name], bits=settings.bits.get(name, 4), **facts)
+    return gptq_matrix(
+        weight,
+        sums / moments.counts[name],
+        bits=settings.bits.get(name, 4),
+        group_size=settings.group_size,
+        search=settings.search,
+        damping=settings.damping,
+    )
 
 
 def _batches(states: Sequence[Tensor]) -> list[Tensor]:
