@@ -93,7 +93,7 @@ def _scales(weight: np.ndarray, bits: int, group_size: int, search: bool, import
             return (group_scales(weight[rows], group_size).astype(np.float32) * (8 / 127)).astype(np.float16)
         return group_scales(weight[rows], group_size, search=search, importance=importance)
 
-    return np.concatenate(by_rows(*weight.shape, of))
+    return np.concatenate(by_rows(weight.shape[0], weight.shape[1], of))
 
 
 def _factor(moments: Tensor, damping: float, act_order: bool) -> tuple[Tensor, Tensor]:
