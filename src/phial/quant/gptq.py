@@ -93,7 +93,7 @@ def _scales(weight: np.ndarray, bits: int, group_size: int, search: bool, import
             return (group_scales(weight[rows], group_size).astype(np.float32) * (8 / 127)).astype(np.float16)
         return group_scales(weight[rows], group_size, search=search, importance=importance)
 
-    return np.concatenate(by_rows(*weight.shape, of))
+    return np.concatenate(by_rows(weight.shape[0], weight.shape[1], of))
 
 
 def _factor(moments: Tensor, damping: float, act_order: bool) -> tuple[Tensor, Tensor]:
@@ -191,8 +191,14 @@ def _quantized(name: str, weight: Tensor, moments: Moments, settings: Settings) 
     sums = moments.sums.pop(name, None)
     if sums is None:
         return round_matrix(name, weight, settings)
-    facts = {"group_size": settings.group_size, "search": settings.search}
-    return gptq_matrix(weight, sums / moments.counts[name], bits=settings.bits.get(name, 4), **facts)
+    return gptq_matrix(
+        weight,
+        sums / moments.counts[name],
+        bits=settings.bits.get(name, 4),
+        group_size=settings.group_size,
+        search=settings.search,
+        damping=settings.damping,
+    )
 
 
 def _batches(states: Sequence[Tensor]) -> list[Tensor]:

@@ -28,6 +28,7 @@ class Settings:
         search: choose each group's scale for the least squared error, and not by its largest weight alone.
         rotate: QuaRot's rotations first.
         by_group: the activations of the finished model get a scale a group.
+        damping: GPTQ's, a share of the mean square of a matrix's inputs: more of it trusts the calibration text less.
         bits: bits of single matrices, by name: 4 or 8; the others have 4.
     """
 
@@ -36,6 +37,7 @@ class Settings:
     search: bool = True
     rotate: bool = False
     by_group: bool = False
+    damping: float = 0.1
     bits: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
