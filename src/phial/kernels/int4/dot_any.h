@@ -28,5 +28,8 @@ INLINE void group_sums(const uint8_t* weights, const int8_t* values, long stride
 template <bool WIDE>
 INLINE void unpack(const uint8_t*, const uint8_t*, long, uint8_t*) {}
 
+template <int T>
+INLINE void both_sums(const uint8_t*, const uint8_t*, const int8_t*, long, long, Integers (&)[2][T]) {}
+
 template <int T, bool WIDE>
 INLINE void tile_sums(const uint8_t*, const int8_t*, long, long, Integers (&)[2][T]) {}

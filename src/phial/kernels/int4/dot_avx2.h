@@ -66,6 +66,39 @@ INLINE void group_sums(const uint8_t* weights, const int8_t* values, long stride
     }
 }
 
+// The same for two times 8 rows, which share what is broadcast, at 4 bits.
+template <int T>
+INLINE void both_sums(const uint8_t* one, const uint8_t* two, const int8_t* values, long stride, long group,
+                      Integers (&total)[2][T]) {
+    for (int t = 0; t < T; ++t) total[0][t] = total[1][t] = Integers{};
+    for (long start = 0; start < group; start += SEGMENT) {
+        __m256i sums[2][T];
+        for (int t = 0; t < T; ++t) sums[0][t] = sums[1][t] = _mm256_setzero_si256();
+#pragma GCC unroll 4
+        for (long k = 0; k < SEGMENT; k += 8) {
+            __m256i first = bytes(one), second = bytes(two);
+            asm("" : "+x"(first), "+x"(second));
+            one += 32, two += 32;
+            const __m256i low_one = low_half(first), low_two = low_half(second);
+            const __m256i high_one = high_half(first), high_two = high_half(second);
+#pragma GCC unroll 4
+            for (int t = 0; t < T; ++t) {
+                const int8_t* value = values + t * stride + start + k;
+                const __m256i four = broadcast(value), next = broadcast(value + 4);
+                accumulate(sums[0][t], low_one, four);
+                accumulate(sums[1][t], low_two, four);
+                accumulate(sums[0][t], high_one, next);
+                accumulate(sums[1][t], high_two, next);
+            }
+        }
+#pragma GCC unroll 4
+        for (int t = 0; t < T; ++t) {
+            total[0][t] += widened(sums[0][t]);
+            total[1][t] += widened(sums[1][t]);
+        }
+    }
+}
+
 // Two times 8 rows of `group` inputs, a byte a weight: [group / 4][2][32]. At 8 bits the low halves of all, then the
 // high ones.
 template <bool WIDE>

@@ -18,7 +18,7 @@
 
 namespace {
 
-constexpr int FEW = 4;  // tokens that do not pay for unpacking weights into memory; 8 at 8 bits
+constexpr int FEW = 4;  // tokens that do not pay for unpacking weights into memory; twice as many at 8 bits
 constexpr int TILE = 4;  // tokens whose sums fit into registers beside two times 8 unpacked rows
 constexpr long UNPACKED = 16384;  // bytes of unpacked weights, half of a first-level cache
 constexpr long CHUNK = 128;  // tokens that one pass over the weights serves at most
@@ -45,9 +45,10 @@ struct Product {
         return m.weights + (block * m.groups + g) * group_bytes();
     }
 
-    // Starts to bring a group of a block, or where there are no more of the block after the next, into the second level.
-    INLINE void fetch(long block, long g) const {
-        const uint8_t* at = g < m.groups ? weights(block, g) : weights(block + 2, g - m.groups);
+    // Starts to bring a group of a block, or where it has no more of the block `step` further, into the second level: the
+    // first one has no place for as many lines as must be on their way to keep the memory busy.
+    INLINE void fetch(long block, long g, long step) const {
+        const uint8_t* at = g < m.groups ? weights(block, g) : weights(block + step, g - m.groups);
         for (long byte = 0; byte < group_bytes(); byte += 64) __builtin_prefetch(at + byte, 0, 2);
     }
 
@@ -103,12 +104,28 @@ struct Product {
         const long stride = a.groups * a.group;
         for (long g = 0; g < m.groups; ++g) {
             const uint8_t* at = weights(block, g);
-            for (long byte = 0; byte < group_bytes(); byte += 64) __builtin_prefetch(at + AHEAD + byte, 0, 2);
+            fetch(block, g + AHEAD / group_bytes(), 1);
             Integers total[T];
             group_sums<T, Form::wide>(at, values(token, g), stride, m.group, total);
             add_group<T, Form>(sum, total, token, block, g);
         }
         for (int t = 0; t < T; ++t) finish(sum[t], token + t, block);
+    }
+
+    // The first T tokens, two times 8 rows, 4-bit weights as they lie in memory.
+    template <int T, class Form>
+    void both(const long (&block)[2]) const {
+        Floats sum[2][T];
+        for (int t = 0; t < T; ++t) sum[0][t] = sum[1][t] = Floats{};
+        const long stride = a.groups * a.group;
+        for (long g = 0; g < m.groups; ++g) {
+            for (long b : block) fetch(b, g + AHEAD / group_bytes(), 2);
+            Integers total[2][T];
+            both_sums<T>(weights(block[0], g), weights(block[1], g), values(0, g), stride, m.group, total);
+            for (int pair = 0; pair < 2; ++pair) add_group<T, Form>(sum[pair], total[pair], 0, block[pair], g);
+        }
+        for (int t = 0; t < T; ++t)
+            for (int pair = 0; pair < (block[0] == block[1] ? 1 : 2); ++pair) finish(sum[pair][t], t, block[pair]);
     }
 
     template <class Form>
@@ -154,7 +171,7 @@ struct Product {
             const long last = std::min(m.groups, first + step);
             for (long g = first; g < last; ++g) {
                 unpack<Form::wide>(weights(block[0], g), weights(block[1], g), m.group, unpacked + (g - first) * bytes);
-                for (long b : block) fetch(b, g + step);
+                for (long b : block) fetch(b, g + step, 2);
             }
             long t = 0;
             for (; t + TILE <= count; t += TILE)
@@ -171,6 +188,18 @@ struct Product {
 
     template <class Form>
     void blocks(long first, long last) const {
+        if (TILES && !Form::wide && a.tokens <= FEW) {
+            for (long block = first; block < last; block += 2) {
+                const long pair[2] = {block, std::min(block + 1, last - 1)};
+                switch (a.tokens) {
+                    case 1: both<1, Form>(pair); break;
+                    case 2: both<2, Form>(pair); break;
+                    case 3: both<3, Form>(pair); break;
+                    default: both<FEW, Form>(pair);
+                }
+            }
+            return;
+        }
         const long most = Form::wide ? 2 * FEW : FEW;
         if (!TILES || a.tokens <= most) {
             for (long block = first; block < last; ++block)
