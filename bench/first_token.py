@@ -74,7 +74,9 @@ def main() -> int:
     limits = machine_limits()
     bound = sum(matrix.nbytes for matrix in model.matrices.values()) / limits.bytes
     print(f"{arguments.shape}, {model.config.num_hidden_layers} layers, {model.nbytes / 1e9:.2f} GB of weights")
-    print(f"prompt of {arguments.prefix} tokens: computed and written in {computed:.1f} s, restored in {restored:.3f} s")
+    print(
+        f"prompt of {arguments.prefix} tokens: computed and written in {computed:.1f} s, restored in {restored:.3f} s"
+    )
     print(f"first token after {arguments.new} new ones: {1e3 * taken:.0f} ms; reading the weights {1e3 * bound:.0f} ms")
     print(f"peak memory {peak_bytes() / 1e9:.2f} GB, cache for {arguments.tokens} tokens")
     facts = {"claim": "first token behind a restored prompt", "shape": arguments.shape, "prefix": arguments.prefix}

@@ -70,18 +70,28 @@ class Loaded:
             return Engine(TorchBackend(self.model), self.tokenizer)
         return Engine(Int4Backend(self.quantized, min(TOKENS, self.config.max_position_embeddings)), self.tokenizer)
 
-    def generate(self, text: str | Sequence[str], sampling: Sampling | None = None) -> str | list[str]:
-        """Answer a user's words, or each of several, in the model's own chat format.
+    def generate(
+        self, text: str | Sequence[str], sampling: Sampling | None = None, *, chat: bool = True
+    ) -> str | list[str]:
+        """Answer a user's words, or each of several; `engine` has everything else.
 
         Args:
             text: the words; several are answered together.
             sampling: how answers are drawn; greedy, up to 200 tokens, if left out.
+            chat: put the words into the model's chat format; otherwise go on with them as they are, behind the token
+                that opens a document.
+
+        Returns:
+            The answer, or one a text, in order.
 
         Raises:
             PhialError: a text that does not fit the context, or a model without a tokenizer.
         """
         several = [text] if isinstance(text, str) else list(text)
-        prompts = [encode_chat(self.tokenizer, [("user", words)], generation_prompt=True)[0] for words in several]
+        if chat:
+            prompts = [encode_chat(self.tokenizer, [("user", words)], generation_prompt=True)[0] for words in several]
+        else:
+            prompts = [[self.tokenizer.bos_id, *self.tokenizer.encode(words)] for words in several]
         answers = [answer.text for answer in self.engine.generate(prompts, sampling or Sampling())]
         return answers[0] if isinstance(text, str) else answers
 

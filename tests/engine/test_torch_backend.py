@@ -9,7 +9,8 @@ from checkpoints import random_decoder, tiny_config, tiny_tokenizer, torch_logit
 
 import phial
 from phial.engine.backend import NoRoom, Work
-from phial.engine.engine import Engine, load_engine
+from phial.engine.choice import load_engine
+from phial.engine.engine import Engine
 from phial.engine.plan import Limits
 from phial.engine.request import Request, Sampling
 from phial.engine.speculate import Drafts, PromptLookup
@@ -186,8 +187,8 @@ def test_images_stand_where_their_placeholders_do() -> None:
 def test_a_loaded_model_answers(folder: Path) -> None:
     loaded = phial.load(folder)
     texts = ["Ada has 12", "How many pens"]
-    answers = loaded.generate(texts, Sampling(max_tokens=7))
+    answers = loaded.generate(texts, Sampling(max_tokens=7), chat=False)
     prompts = [[loaded.tokenizer.bos_id, *loaded.tokenizer.encode(text)] for text in texts]
-    assert answers == load_engine(folder).generate(prompts, Sampling(max_tokens=7))
+    assert answers == [answer.text for answer in load_engine(folder).generate(prompts, Sampling(max_tokens=7))]
     stream = loaded.engine.submit(Request(prompts[0], Sampling(max_tokens=7)))
-    assert "".join(event.text for event in stream) == answers[0].text
+    assert "".join(event.text for event in stream) == answers[0]

@@ -129,6 +129,14 @@ def test_the_same_bits_where_work_is_shared_and_cut(pool, tokens, bits):
         assert same(multiply(matrix, quantize(x[token : token + 1])), whole[token : token + 1])
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+def test_no_tokens_write_nothing(pool, bits):
+    matrix = bind(round_to_nearest(np.ones((64, 64), np.float32), bits=bits, group_size=32))
+    held = np.full((8, 64), 7.0, np.float32)
+    multiply(matrix, quantize(np.empty((0, 64), np.float32), 32), add_to=held[:0], pool=pool)
+    assert (held == 7.0).all()
+
+
 def test_added_to_what_is_there():
     rng = np.random.default_rng(3)
     matrix = bind(round_to_nearest(rng.standard_normal((13, 64)).astype(np.float32), group_size=32))

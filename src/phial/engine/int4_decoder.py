@@ -83,7 +83,7 @@ class Int4Decoder:
             x = x[: len(rows)] if index == last else x
             if self._experts and len(x):
                 self._experts[index].add(x, self._pool)
-        return self._logits(x)
+        return self._logits(x) if len(x) else np.empty((0, self.config.vocab_size), np.float32)
 
     def _turns(self, spans: Sequence[Span], long: Sequence[bool]) -> tuple[Floats, Floats]:
         """Cosines and sines of every token, [tokens, rotary_dim / 2]."""

@@ -219,6 +219,7 @@ struct Product {
 
 // y float32 [tokens, rows] = a m^T + bias, or y + that; bias [rows] may be null. Both have the same width and groups.
 EXPORT void multiply(Pool* pool, const Matrix* m, const Activations* a, const float* bias, long add, float* y) {
+    if (a->tokens == 0) return;
     const Product product{*m, *a, bias, add != 0, y};
     const long blocks = (m->rows + LANES - 1) / LANES, threads = threads_of(pool);
     const bool small = m->rows * m->columns * a->tokens < 200000;  // less work than waking a thread
