@@ -129,6 +129,16 @@ class Twinning(Protocol):
 
 
 @runtime_checkable
+class Paced(Protocol):
+    """A backend that knows how many tokens make a good step."""
+
+    @property
+    def step_tokens(self) -> int:
+        """What it reads in a fraction of a second, so that nobody's next token waits longer than for that."""
+        ...
+
+
+@runtime_checkable
 class Storing(Protocol):
     """A backend that can keep a sequence's keys and values in a folder."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from phial.engine.backend import Backend, Twinning, Work
+from phial.engine.backend import Backend, Paced, Twinning, Work
 from phial.engine.constraint import Matcher
 from phial.engine.plan import Limits
 from phial.engine.request import Generation, Request, Sampling
@@ -43,7 +43,7 @@ class Engine:
         backend: computes logits and keeps the cache.
         tokenizer: turns answers into text.
         stop_ids: tokens that end an answer; the tokenizer's if left out.
-        limits: of a step and of the cache.
+        limits: of a step and of the cache; what suits the backend if left out.
         drafts: makes what guesses at the next tokens of one sequence, such as `lambda: Drafts(PromptLookup())`; none
             are made if left out. Worth it where checking several tokens costs little more than computing one.
     """
@@ -57,7 +57,7 @@ class Engine:
         drafts: Callable[[], Drafts] | None = None,
     ) -> None:
         self.tokenizer = tokenizer
-        self.limits = limits or Limits()
+        self.limits = limits or (Limits(backend.step_tokens) if isinstance(backend, Paced) else Limits())
         self._stop_ids = frozenset(tokenizer.stop_ids if stop_ids is None else stop_ids)
         self._drafts = drafts
         self._schedulers = [Scheduler(backend, self.limits)]

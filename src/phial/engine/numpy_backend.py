@@ -85,6 +85,11 @@ class NumpyBackend:
         """Longest sequence, in tokens."""
         return self.config.max_position_embeddings
 
+    @property
+    def step_tokens(self) -> int:
+        """Thousands: prompts that are read in one step end together, which makes for full batches."""
+        return 1 << 14
+
     def open(self, ids: Sequence[int] = (), long: bool = False, salt: bytes = b"") -> tuple[int, int]:
         """Begin a sequence; nothing is shared, and `ids` and `salt` are not looked at."""
         if long:

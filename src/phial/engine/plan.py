@@ -21,7 +21,7 @@ class Limits:
         sequences: in the cache at a time.
     """
 
-    tokens: int = 512
+    tokens: int = 256
     sequences: int = 256
 
     def __post_init__(self) -> None:
