@@ -19,6 +19,7 @@ from phial.kernels.int4_library import ThreadPool
 from phial.kernels.layer import LayerCache, Span, layer_cache
 from phial.quant.quantized import QuantizedModel
 
+STEP = 512  # tokens a step: a prompt is read at full speed from about 64 on
 BLOCK = 32  # positions; shared prefixes are found in whole blocks
 _SAVED = "cache.safetensors"
 
@@ -40,6 +41,7 @@ class Int4Backend:
         self, model: QuantizedModel, tokens: int = 8192, cache_bits: int = 16, threads: int | None = None
     ) -> None:
         self.config = config = model.config
+        self.step_tokens = STEP  # one budget for prompts and decoding: more would hold up the others
         self._model, self._bits = model, cache_bits
         count = -(-tokens // BLOCK)
         if count < 1 or cache_bits not in (8, 16):
