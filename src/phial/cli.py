@@ -146,6 +146,8 @@ def quantize(
     text: Annotated[
         Path | None, typer.Option(help="Text to calibrate and measure with; by default the standard library's own.")
     ] = None,
+    held_out: Annotated[int, typer.Option(min=2, help="Tokens of it to measure with.")] = 2048,
+    calibration: Annotated[int, typer.Option(min=512, help="Tokens of it for gptq.")] = 16384,
     workspace: Annotated[Path, typer.Option(help="Workspace that the run is in.")] = DEFAULT_WORKSPACE,
 ) -> None:
     """Quantize a model, measure what that costs against the float weights, and write both.
@@ -160,6 +162,7 @@ def quantize(
     settings = Settings(method, group_size, rotate=rotate, by_group=by_group)
     report = quantize_model(
         find_weights(model, workspace), folder, settings, bits_per_weight=bits_budget, text=text,
+        calibration_tokens=calibration, held_out_tokens=held_out,
         progress=lambda line: typer.echo(line, err=True),
     )  # fmt: skip
     typer.echo("\n".join([*report.lines(), f"written to {folder}"]))

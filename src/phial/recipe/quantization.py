@@ -39,7 +39,7 @@ def quantize_model(
     bits_per_weight: float | None = None,
     text: Path | None = None,
     calibration_tokens: int = 16_384,
-    held_out_tokens: int = 4_096,
+    held_out_tokens: int = 2_048,
     progress: Callable[[str], None] | None = None,
 ) -> QualityReport:
     """Quantize a checkpoint folder or a GGUF file.
