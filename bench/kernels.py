@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from phial.kernels.arena import resident
 from phial.kernels.int4_library import ThreadPool, int4_build, int4_kernels
 from phial.kernels.packing import PackedMatrix
 from phial.kernels.product import Activations, BoundMatrix, bind, multiply, quantize
@@ -34,13 +35,13 @@ STREAM = 128 << 20  # bytes, four times the last-level cache of the machines at 
 TURNS = 1_000_000
 
 
-def random_matrix(rows: int, columns: int, bits: int, group_size: int) -> BoundMatrix:
+def random_matrix(rows: int, columns: int, bits: int, group_size: int) -> PackedMatrix:
     """Weights that look like any others to a kernel."""
     rng = np.random.default_rng(rows)
     groups = columns // group_size
     weights = rng.integers(0, 256, (rows // 8, groups, group_size * bits // 32, 32), np.uint8)
     scales = np.full((rows // 8, groups, 8), 0.01, np.float16)
-    return bind(PackedMatrix(weights, scales, None, rows, columns, bits, group_size))
+    return PackedMatrix(weights, scales, None, rows, columns, bits, group_size)
 
 
 class Machine:
@@ -124,7 +125,8 @@ def main() -> None:
     parser.add_argument("--clock", default="wall", choices=("wall", "cpu"))
     arguments = parser.parse_args()
     machine = Machine(ThreadPool(arguments.threads), arguments.clock)
-    matrices = {name: random_matrix(*shape, arguments.bits, arguments.group_size) for name, shape in SHAPES.items()}
+    packed = {name: random_matrix(*shape, arguments.bits, arguments.group_size) for name, shape in SHAPES.items()}
+    matrices = {name: bind(matrix) for name, matrix in resident(packed).items()}
     result: dict[str, object] = {
         "claim": "int4 products near the limits of the machine",
         "build": int4_build(),

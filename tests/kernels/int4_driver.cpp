@@ -82,14 +82,16 @@ void layers(Pool* pool) {
     Vectors vectors(tokens, width, 32 << drawn(0, 2), drawn(0, 1));
     norm_quantize(pool, x.data(), weight.data(), drawn(0, 1) ? bias.data() : nullptr, 1e-5f, drawn(0, 1),
                   drawn(0, 1) ? normed.data() : nullptr, &vectors.as_c);
-    swiglu_quantize(pool, x.data(), 0, &vectors.as_c);
+    activate_quantize(pool, x.data(), drawn(0, 3), 2.0f, drawn(0, 1), &vectors.as_c);
 }
 
 void attention(Pool* pool) {
-    const long kv_heads = drawn(1, 3), heads = kv_heads * drawn(1, 20), head_dim = 8 * drawn(1, 16), bits = 8 << drawn(0, 1);
+    const bool wide = drawn(0, 7) > 0;  // else more than one part of 512 positions
+    const long kv_heads = drawn(1, wide ? 3 : 1), heads = kv_heads * drawn(1, wide ? 20 : 3);
+    const long head_dim = 8 * drawn(1, wide ? 16 : 3), bits = 8 << drawn(0, 1), first = wide ? 0 : 600;
     const long block_size = drawn(1, 80), count = drawn(1, 3), steps = drawn(1, 3), half = drawn(0, head_dim / 2);
     const Visibility sees{drawn(0, 1) * drawn(1, 100), drawn(0, 1) * drawn(1, 70), drawn(1, 3), drawn(1, 4), drawn(1, 3)};
-    const long most = steps * 40, table_size = (most + block_size - 1) / block_size;
+    const long most = first + steps * 40, table_size = (most + block_size - 1) / block_size;
     const long places = count * table_size * kv_heads * block_size, width = (heads + 2 * kv_heads) * head_dim;
     Array<uint16_t> halves(bits == 16 ? 2 * places * head_dim : 0);
     Array<int8_t> bytes(bits == 8 ? 2 * places * head_dim : 0);
@@ -106,7 +108,7 @@ void attention(Pool* pool) {
         long tokens = 0;
         for (Sequence& sequence : sequences) {
             sequence.start += sequence.count;
-            sequence.count = drawn(0, 40);
+            sequence.count = drawn(0, 40) + (step ? 0 : first);
             tokens += sequence.count;
         }
         Array<float> qkv(tokens * width), cosine(tokens * half), sine(tokens * half), out(tokens * heads * head_dim);

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from phial.kernels.arena import Arena
 from phial.kernels.int4_library import ThreadPool, int4_kernels
 from phial.kernels.product import Activations, Floats, handle, pointer, room
 from phial.kernels.structures import CacheStruct, SequenceStruct, VisibilityStruct
@@ -40,8 +41,18 @@ class Span:
     count: int
 
 
-def layer_cache(blocks: int, kv_heads: int, block_size: int, head_dim: int, *, bits: int = 16) -> LayerCache:
+def layer_cache(
+    blocks: int, kv_heads: int, block_size: int, head_dim: int, *, bits: int = 16, arena: Arena | None = None
+) -> LayerCache:
     """An empty cache of half-precision (16 bits) or int8 keys and values, int8 with a scale for each vector.
+
+    Args:
+        blocks: how many.
+        kv_heads: heads of keys and values.
+        block_size: positions of a block.
+        head_dim: a multiple of 8.
+        bits: 16 or 8.
+        arena: where to put it; None: in memory of its own.
 
     Raises:
         ValueError: for a head_dim that is no multiple of 8, and other bits.
@@ -49,8 +60,9 @@ def layer_cache(blocks: int, kv_heads: int, block_size: int, head_dim: int, *, b
     if head_dim % 8 or bits not in (8, 16):
         raise ValueError(f"a cache of {bits} bits and head_dim {head_dim}")
     shape = (blocks, kv_heads, block_size, head_dim)
-    keys, values = (np.zeros(shape, np.float16 if bits == 16 else np.int8) for _ in range(2))
-    key_scales, value_scales = (None if bits == 16 else np.zeros(shape[:3], np.float32) for _ in range(2))
+    zeros = np.zeros if arena is None else arena.zeros
+    keys, values = (zeros(shape, np.float16 if bits == 16 else np.int8) for _ in range(2))
+    key_scales, value_scales = (None if bits == 16 else zeros(shape[:3], np.float32) for _ in range(2))
     addresses = (pointer(keys, keys.dtype.type), pointer(values, keys.dtype.type))
     scales = (pointer(key_scales), pointer(value_scales))
     struct = CacheStruct(*addresses, *scales, kv_heads, head_dim, block_size, bits)
