@@ -3,9 +3,9 @@
     python bench/first_token.py [--shape Phi-4-mini-instruct] [--prefix 1500] [--new 8] [--rounds 5] [--layers N]
 
 Int4 weights of a released model's full shape, random. A prompt is computed once, pinned, written to a folder; then a
-fresh engine restores it (its own line: the file is in the system's cache), and requests that begin with it arrive: the
-time from `submit` to the first event. The physical limit is reading the weights once from memory. Peak memory is that of
-the whole process. The last line is JSON.
+fresh engine restores it (its own line: the file is in the system's cache), and requests that begin with it arrive:
+the time from `submit` to the first event. The physical limit is reading the weights once from memory. Peak memory is
+that of the whole process. The last line is JSON.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def test_any_score_can_stand_in_the_report(text: Path, tmp_path: Path) -> None:
 def test_a_model_that_is_quantized_is_not_quantized_again(text: Path, tmp_path: Path) -> None:
     quantize_model(embedded_model(), tmp_path / "q", Settings(), text=text, held_out_tokens=100)
     with pytest.raises(PhialError, match="already"):
-        find_weights(str(tmp_path / "q"), tmp_path)
+        quantize_model(find_weights(str(tmp_path / "q"), tmp_path), tmp_path / "again", Settings())
     with pytest.raises(PhialError, match="no run"):
         find_weights("nothing", tmp_path)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from phial.engine.backend import Backend
 from phial.engine.engine import Engine
 from phial.engine.numpy_backend import NumpyBackend, computes
+from phial.kernels.arena import resident
 from phial.kernels.int4_library import int4_build
 from phial.model.config import ModelConfig
 from phial.model.files import read_arrays, read_config, read_tokenizer
@@ -51,7 +53,9 @@ def _backend(folder: Path, config: ModelConfig, tokens: int, cache_bits: int, th
     if int4_build() != "none":
         from phial.engine.int4_backend import Int4Backend
 
-        return Int4Backend(read_quantized(folder), min(tokens, config.max_position_embeddings), cache_bits, threads)
+        model = read_quantized(folder)
+        room = min(tokens, config.max_position_embeddings)
+        return Int4Backend(replace(model, matrices=resident(model.matrices)), room, cache_bits, threads)
     from phial.engine.torch_backend import TorchBackend
     from phial.quant.dequantized import dequantized_decoder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from phial.engine.backend import Work
 from phial.engine.blocks import Blocks
 from phial.engine.int4_decoder import Int4Decoder
 from phial.errors import PhialError
+from phial.kernels.arena import Arena, padded
 from phial.kernels.int4_library import ThreadPool
 from phial.kernels.layer import LayerCache, Span, layer_cache
 from phial.quant.quantized import QuantizedModel
 
-STEP = 512  # tokens a step: a prompt is read at full speed from about 64 on
+STEP = 128  # tokens a step: a prompt is read at full speed from about 64 on
 BLOCK = 32  # positions; shared prefixes are found in whole blocks
 _SAVED = "cache.safetensors"
 
@@ -48,11 +50,11 @@ class Int4Backend:
             raise PhialError(
                 f"a cache of {tokens} tokens of {cache_bits} bits", where="engine", do="give 1 or more, 8 or 16 bits"
             )
-        # memory is taken when a block is first written
-        self._caches = [
-            layer_cache(count, config.num_key_value_heads, BLOCK, config.head_dim, bits=cache_bits)
-            for _ in range(config.num_hidden_layers)
-        ]
+        shape = (count, config.num_key_value_heads, BLOCK, config.head_dim)
+        # of keys and values, and of their scales; memory is taken when a block is first written
+        sizes = padded(math.prod(shape) * cache_bits // 8), padded(math.prod(shape[:3]) * 4 if cache_bits == 8 else 0)
+        arena = Arena(2 * sum(sizes) * config.num_hidden_layers)
+        self._caches = [layer_cache(*shape, bits=cache_bits, arena=arena) for _ in range(config.num_hidden_layers)]
         self._blocks = Blocks(count, BLOCK, b"")
         self._long: dict[int, bool] = {}
         self._decoder = Int4Decoder(model, self._caches, ThreadPool(threads))

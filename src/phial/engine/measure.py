@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from phial.engine.backend import Work
 from phial.engine.int4_backend import Int4Backend
 from phial.errors import PhialError
+from phial.kernels.arena import Arena, padded
 from phial.kernels.int4_library import ThreadPool, int4_build, int4_kernels
 from phial.kernels.packing import PackedMatrix
 from phial.model.config import ModelConfig
@@ -73,13 +75,20 @@ def machine_limits(threads: int | None = None) -> Limits:
 
 def random_quantized(config: ModelConfig, group_size: int = 128) -> QuantizedModel:
     """A model of int4 weights that look like any others to a kernel."""
-    rng = np.random.default_rng(0)
+    rng, shapes = np.random.default_rng(0), matrix_shapes(config)
+
+    def groups_of(rows: int, columns: int) -> tuple[int, int]:
+        return -(-rows // 8), -(-columns // group_size)
+
+    counts = [math.prod(groups_of(*shape)) for shape in shapes.values()]
+    arena = Arena(sum(padded(count * group_size * 4) + padded(count * 16) for count in counts))
 
     def packed(rows: int, columns: int) -> PackedMatrix:
-        blocks, groups = -(-rows // 8), -(-columns // group_size)
-        weights = np.empty((blocks, groups, group_size // 8, 32), np.uint8)
+        blocks, groups = groups_of(rows, columns)
+        weights = arena.zeros((blocks, groups, group_size // 8, 32), np.uint8)
         weights.reshape(-1)[:] = np.frombuffer(rng.bytes(weights.size), np.uint8)
-        scales = np.full((blocks, groups, 8), 0.004, np.float16)
+        scales = arena.zeros((blocks, groups, 8), np.float16)
+        scales[...] = 0.004
         return PackedMatrix(weights, scales, None, rows, columns, 4, group_size)
 
     def floats(name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -89,7 +98,7 @@ def random_quantized(config: ModelConfig, group_size: int = 128) -> QuantizedMod
 
     return QuantizedModel(
         config,
-        {name: packed(*shape) for name, shape in matrix_shapes(config).items()},
+        {name: packed(*shape) for name, shape in shapes.items()},
         {name: floats(name, shape) for name, shape in float_shapes(config).items()},
     )
 

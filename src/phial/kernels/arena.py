@@ -73,12 +73,23 @@ def resident(matrices: Mapping[str, PackedMatrix]) -> dict[str, PackedMatrix]:
     """
     arrays = [array for m in matrices.values() for array in (m.weights, m.scales, m.zeros) if array is not None]
     arena = Arena(sum(padded(array.nbytes) for array in arrays))
-    return {
-        name: replace(
+    out = {}
+    for name, matrix in matrices.items():
+        out[name] = replace(
             matrix,
             weights=arena.copy(matrix.weights),
             scales=arena.copy(matrix.scales),
             zeros=None if matrix.zeros is None else arena.copy(matrix.zeros),
         )
-        for name, matrix in matrices.items()
-    }
+        _let_go(matrix.weights)
+    return out
+
+
+def _let_go(array: NDArray[np.generic]) -> None:
+    """Tell the system that the pages of a mapped file are not needed now: they would count beside their copies."""
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    # what is not writable is a file's map; memory of the process itself would be lost
+    if isinstance(owner, mmap.mmap) and not array.flags.writeable and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
