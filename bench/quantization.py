@@ -41,10 +41,10 @@ from phial.quant.weights import DecoderParameters, FileParameters, Parameters
 from phial.tokens.gguf_tokenizer import read_gguf_tokenizer
 
 METHODS = {
-    "rtn128": Settings(search=False),
-    "rtn32": Settings(group_size=32, search=False),
-    "rtn128 search": Settings(),
-    "rtn32 search": Settings(group_size=32),
+    "rtn128": Settings(),
+    "rtn32": Settings(group_size=32),
+    "rtn128 search": Settings(search=True),
+    "rtn32 search": Settings(group_size=32, search=True),
     "rotated rtn128": Settings(rotate=True),
     "rotated rtn32": Settings(rotate=True, group_size=32),
     "gptq128": Settings("gptq"),

@@ -196,7 +196,7 @@ def _quantized(name: str, weight: Tensor, moments: Moments, settings: Settings) 
         sums / moments.counts[name],
         bits=settings.bits.get(name, 4),
         group_size=settings.group_size,
-        search=settings.search,
+        search=settings.searched,
         damping=settings.damping,
     )
 

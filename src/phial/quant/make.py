@@ -97,7 +97,7 @@ def make_quantized(
 def describe(settings: Settings, matrices: int) -> str:
     """A line about how a model was quantized."""
     parts = ["round-to-nearest" if settings.method == "rtn" else "GPTQ", f"int4 in groups of {settings.group_size}"]
-    if settings.search:
+    if settings.searched:
         parts.append("scales searched")
     if settings.rotate:
         parts.append("rotated")

@@ -25,7 +25,9 @@ class Settings:
     Attributes:
         method: "rtn", round-to-nearest; "gptq", with calibration text.
         group_size: inputs of a row that share a scale.
-        search: choose each group's scale for the least squared error, and not by its largest weight alone.
+        search: choose each group's scale for the least squared error, and not by its largest weight alone; None: with
+            GPTQ, which knows the inputs' mean squares. Without those it makes a model worse: with a real model of 0.5 B
+            in groups of 128 it raised the mean KL from 0.125 to 0.145, since it clips what is large.
         rotate: QuaRot's rotations first.
         by_group: the activations of the finished model get a scale a group.
         damping: GPTQ's, a share of the mean square of a matrix's inputs: more of it trusts the calibration text less.
@@ -34,11 +36,16 @@ class Settings:
 
     method: str = "rtn"
     group_size: int = 128
-    search: bool = True
+    search: bool | None = None
     rotate: bool = False
     by_group: bool = False
     damping: float = 0.1
     bits: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def searched(self) -> bool:
+        """Whether scales are searched."""
+        return self.method == "gptq" if self.search is None else self.search
 
     def __post_init__(self) -> None:
         if self.group_size not in GROUP_SIZES:
@@ -134,7 +141,7 @@ def round_matrix(name: str, tensor: Tensor, settings: Settings) -> PackedMatrix:
         weight = tensor[rows].float().contiguous().numpy()
         if not np.isfinite(weight).all():
             raise not_finite(name)
-        return round_to_nearest(weight, bits=bits, group_size=settings.group_size, search=settings.search)
+        return round_to_nearest(weight, bits=bits, group_size=settings.group_size, search=settings.searched)
 
     return in_chunks(tensor.shape[0], tensor.shape[1], make)
 
