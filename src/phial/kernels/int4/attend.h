@@ -100,6 +100,18 @@ INLINE void fetch_row(const Kind* row, long dim) {
     for (long byte = 0; byte < dim * static_cast<long>(sizeof(Kind)); byte += 64) __builtin_prefetch(from + byte, 0, 2);
 }
 
+// The sums across lanes of [R][K] vectors, into places of the rows' scores.
+template <int R, int K, class Vector, class Rows>
+INLINE void put_sums(const Vector* held, const Rows* rows, long first) {
+    if constexpr (K >= 4) {
+        for (int n = 0; n < R * K; n += 4) sums_of_four(held + n, rows[n / K].scores + first + n % K);
+    } else {
+        float sums[R * K];
+        for (int n = 0; n < R * K; n += 4) sums_of_four(held + n, sums + n);
+        for (int r = 0; r < R; ++r) std::memcpy(rows[r].scores + first, sums + r * K, K * sizeof(float));
+    }
+}
+
 template <class Kind>
 struct Row;
 
@@ -112,19 +124,20 @@ struct Row<uint16_t> {
     float kept;  // what its output so far is multiplied with
     float* output;  // [head_dim]
 
-    // Scores of K keys for R rows.
+    // Scores of K keys, from place `first` on, for R rows.
     template <int R, int K>
-    static INLINE void dots(const Row* rows, const uint16_t* const* keys, long dim, float* to) {
+    static INLINE void dots(const Row* rows, const uint16_t* const* keys, long dim, long first) {
         Floats held[R * K] = {};
         for (long i = 0; i < dim; i += LANES) {
             Floats queries[R];
             for (int r = 0; r < R; ++r) queries[r] = load(rows[r].query + i);
+#pragma GCC unroll 8
             for (int k = 0; k < K; ++k) {
                 const Floats key = widened(keys[k] + i);
                 for (int r = 0; r < R; ++r) held[r * K + k] += queries[r] * key;
             }
         }
-        for (int n = 0; n < R * K; n += 4) sums_of_four(held + n, to + n);
+        put_sums<R, K>(held, rows, first);
     }
 
     // V times 8 elements of the outputs of R rows, values by ascending position.
@@ -163,11 +176,13 @@ struct Row<int8_t> {
     float weight;  // of which each is a multiple
 
     template <int R, int K>
-    static INLINE void dots(const Row* rows, const int8_t* const* keys, long dim, float* to) {
+    static INLINE void dots(const Row* rows, const int8_t* const* keys, long dim, long first) {
         Integers held[R * K] = {};
-        const auto step = [&](long i, bool whole) {
+        const auto step = [&](long i, bool whole) __attribute__((always_inline)) {
+#pragma GCC unroll 8
             for (int k = 0; k < K; ++k) {
                 const Pairs key = pairs(keys[k] + i, whole);
+#pragma GCC unroll 4
                 for (int r = 0; r < R; ++r) {
                     Pairs query;
                     std::memcpy(&query, rows[r].query + i, sizeof query);
@@ -178,7 +193,7 @@ struct Row<int8_t> {
         long i = 0;
         for (; i + 2 * LANES <= dim; i += 2 * LANES) step(i, true);
         if (i < dim) step(i, false);
-        for (int n = 0; n < R * K; n += 4) sums_of_four(held + n, to + n);
+        put_sums<R, K>(held, rows, first);
     }
 
     template <int R, int V>
@@ -240,9 +255,7 @@ void scores_of(Row<Kind>* rows, const Kind* const* keys, const Kind* const* fetc
     constexpr int K = R == 1 ? 8 : (R == 4 ? 2 : 4);
     for (long j = low / LANES * LANES; j < high; j += K) {
         for (int k = 0; fetch && k < K; ++k) fetch_row(fetch[j + k], dim);
-        float sums[R * K];
-        Row<Kind>::template dots<R, K>(rows, keys + j, dim, sums);
-        for (int r = 0; r < R; ++r) std::memcpy(rows[r].scores + j, sums + r * K, K * sizeof(float));
+        Row<Kind>::template dots<R, K>(rows, keys + j, dim, j);
     }
 }
 

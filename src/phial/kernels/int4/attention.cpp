@@ -64,7 +64,7 @@ struct Chunk {
     long from, to;
     std::vector<std::pair<long, long>> ranges;
     const Kind *keys[CHUNK], *values[CHUNK];
-    float key_scales[CHUNK], value_scales[CHUNK];
+    long places[CHUNK];  // of scales, at positions [from, to)
 };
 
 // What a task needs, row by row.
@@ -121,8 +121,7 @@ struct Attention {
         return {std::max(oldest(position), from) - base, std::min(position + 1, to) - base};
     }
 
-    // Where keys and values of a chunk are, and their scales; other places point at the first, to be read without being
-    // used.
+    // Where keys and values of a chunk are; other places point at the first, to be read without being used.
     template <class Kind>
     void find(const Task& task, Chunk<Kind>& chunk) const {
         const Kind *keys = static_cast<const Kind*>(cache.keys), *values = static_cast<const Kind*>(cache.values);
@@ -133,17 +132,20 @@ struct Attention {
                 left = cache.block_size - (base + j) % cache.block_size;
             }
             chunk.keys[j] = keys + at * cache.head_dim, chunk.values[j] = values + at * cache.head_dim;
-            if (cache.bits == 8) {
-                chunk.key_scales[j] = cache.key_scales[at];
-                chunk.value_scales[j] = cache.value_scales[at];
-            }
+            chunk.places[j] = at;
+            if (cache.bits == 8 && (j % LANES == 0 || j == first))
+                __builtin_prefetch(cache.key_scales + at), __builtin_prefetch(cache.value_scales + at);
         }
-        const auto fill = [&](long j) {
-            chunk.keys[j] = chunk.keys[first], chunk.values[j] = chunk.values[first];
-            chunk.key_scales[j] = chunk.value_scales[j] = 0;
-        };
-        for (long j = 0; j < first; ++j) fill(j);
-        for (long j = last; j < CHUNK; ++j) fill(j);
+        for (long j = 0; j < first; ++j) chunk.keys[j] = chunk.keys[first], chunk.values[j] = chunk.values[first];
+        for (long j = last; j < CHUNK; ++j) chunk.keys[j] = chunk.keys[first], chunk.values[j] = chunk.values[first];
+    }
+
+    // Scales of a chunk, 0 outside it.
+    template <class Kind>
+    void take(const float* scales, const Chunk<Kind>& chunk, float* to) const {
+        const long first = chunk.from % CHUNK, last = first + chunk.to - chunk.from;
+        std::fill(to, to + CHUNK, 0.0f);
+        for (long j = first; j < last; ++j) to[j] = scales[chunk.places[j]];
     }
 
     // The first chunk from `from` on of which a row sees something, if there is one.
@@ -187,14 +189,16 @@ struct Attention {
     void compute(const Task& task, const Chunk<Kind>& chunk, const Chunk<Kind>& ahead, Room<Kind>& room) const {
         const long count = task.count * group(), dim = cache.head_dim;
         const bool last = &ahead == &chunk;
+        float key_scales[CHUNK], value_scales[CHUNK];
+        if (cache.bits == 8) take(cache.key_scales, chunk, key_scales), take(cache.value_scales, chunk, value_scales);
         const Kind* const* fetch = last ? nullptr : ahead.keys;
         tiles(chunk.ranges, count, [&](auto size, long row) {
             const auto [low, high] = chunk.ranges[row];
             scores_of<size>(&room.rows[row], chunk.keys, fetch, dim, low, high);
             fetch = nullptr;
             for (long i = row; i < row + size; ++i) {
-                weigh(room.rows[i], chunk.key_scales, low, high, &room.parts[i].most(), &room.parts[i].whole());
-                room.rows[i].weighted(chunk.value_scales, low, high);
+                weigh(room.rows[i], key_scales, low, high, &room.parts[i].most(), &room.parts[i].whole());
+                room.rows[i].weighted(value_scales, low, high);
             }
         });
         fetch = last ? nullptr : ahead.values;
