@@ -2,8 +2,8 @@
 
     python bench/llamacpp.py [--shape Phi-3-mini-4k-instruct] [--layers 8] [--threads 2] [--rounds 3] [--peer PYTHON]
 
-The shape of a released model with random weights, in both formats: ours int4 in groups of 128 (4.125 bits a weight),
-llama.cpp's Q4_0 (groups of 32, 4.5 bits), the format with its fastest kernels. Each side is a process that holds its
+The shape of a released model with random weights, in both formats: ours int4 in groups of 128 (4.125 bits a weight) or
+less, llama.cpp's Q4_0 (groups of 32, 4.5 bits), the format with its fastest kernels. Each side is a process that holds its
 model; they take turns, measure by measure, and never run at once. Medians over rounds. llama.cpp comes from
 llama-cpp-python, built for this machine, in this interpreter or in another that `--peer` names.
 
@@ -61,7 +61,9 @@ def ours(shape: dict[str, Any], threads: int, cache_bits: int, room: int) -> Cal
     from phial.model.presets import preset
 
     config = replace(preset(shape["name"]).config, num_hidden_layers=shape["layers"], sliding_window=None, vision=None)
-    backend = Int4Backend(random_quantized(replace(config, max_position_embeddings=room)), room, cache_bits, threads)
+    group = shape["group"]  # with groups of 32 the activations too have a scale a group, as llama.cpp's have
+    model = random_quantized(replace(config, max_position_embeddings=room), group, group == 32)
+    backend = Int4Backend(model, room, cache_bits, threads)
     return lambda name: seconds(backend, name)
 
 
@@ -221,6 +223,7 @@ def main() -> None:
     parser.add_argument("--shape", default="Phi-3-mini-4k-instruct", help="one of `phial models`")
     parser.add_argument("--layers", type=int, help="cut to so many layers")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--group-size", type=int, default=128, choices=(32, 64, 128), help="of our weights")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measures", default=",".join(MEASURES))
     parser.add_argument("--cache-bits", type=int, default=16, choices=(8, 16))
@@ -232,7 +235,8 @@ def main() -> None:
         return
     if importlib.util.find_spec("gguf") is None:
         raise SystemExit("install phial-lm[gguf] first")
-    shape, names = shape_of(arguments.shape, arguments.layers), arguments.measures.split(",")
+    shape = shape_of(arguments.shape, arguments.layers) | {"group": arguments.group_size}
+    names, bits = arguments.measures.split(","), 4 + 16 / arguments.group_size
     room = max(2_304, *(int(name.split()[1]) + 64 for name in names))
     facts = {"shape": shape, "threads": arguments.threads, "cache_bits": arguments.cache_bits, "room": room}
     found: dict[str, dict[str, list[float]]] = {name: {"phial": [], "llama.cpp": []} for name in names}
@@ -267,7 +271,7 @@ def main() -> None:
         tokens = int(name.split()[1]) if name.startswith("prefill") else (8 if name == "streams 8" else 1)
         work = body * tokens + head * (1 if name.startswith("prefill") else tokens)
         medians = {side: statistics.median(values) for side, values in found[name].items()}
-        bound = max((body + head) * 4.125 / 8 / read, work / peak)
+        bound = max((body + head) * bits / 8 / read, work / peak)
         ratio = medians["llama.cpp"] / medians["phial"]
         rows[name] = {
             **{side: round(tokens / seconds, 2) for side, seconds in medians.items()},
@@ -281,7 +285,12 @@ def main() -> None:
         )
     print(f"peak memory: phial {memory['phial'] / 1e9:.2f} GB, llama.cpp {memory['llama.cpp'] / 1e9:.2f} GB")
     result = {"claim": "int4 inference against llama.cpp", "shape": arguments.shape, "layers": shape["layers"]}
-    print(json.dumps(result | {"threads": arguments.threads, "measures": rows, "memory": memory}))
+    print(
+        json.dumps(
+            result
+            | {"threads": arguments.threads, "group_size": arguments.group_size, "measures": rows, "memory": memory}
+        )
+    )
 
 
 if __name__ == "__main__":

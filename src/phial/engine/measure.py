@@ -73,7 +73,7 @@ def machine_limits(threads: int | None = None) -> Limits:
     return Limits(_STREAM / statistics.median(reading), most if most > 0 else float("inf"))
 
 
-def random_quantized(config: ModelConfig, group_size: int = 128) -> QuantizedModel:
+def random_quantized(config: ModelConfig, group_size: int = 128, by_group: bool = False) -> QuantizedModel:
     """A model of int4 weights that look like any others to a kernel."""
     rng, shapes = np.random.default_rng(0), matrix_shapes(config)
 
@@ -100,6 +100,7 @@ def random_quantized(config: ModelConfig, group_size: int = 128) -> QuantizedMod
         config,
         {name: packed(*shape) for name, shape in shapes.items()},
         {name: floats(name, shape) for name, shape in float_shapes(config).items()},
+        by_group,
     )
 
 
