@@ -3,8 +3,8 @@
     python bench/llamacpp.py [--shape Phi-3-mini-4k-instruct] [--layers 8] [--threads 2] [--rounds 3] [--peer PYTHON]
 
 The shape of a released model with random weights, in both formats: ours int4 in groups of 128 (4.125 bits a weight) or
-less, llama.cpp's Q4_0 (groups of 32, 4.5 bits), the format with its fastest kernels. Each side is a process that holds its
-model; they take turns, measure by measure, and never run at once. Medians over rounds. llama.cpp comes from
+less, llama.cpp's Q4_0 (groups of 32, 4.5 bits), the format with its fastest kernels. Each side is a process that holds
+its model; they take turns, measure by measure, and never run at once. Medians over rounds. llama.cpp comes from
 llama-cpp-python, built for this machine, in this interpreter or in another that `--peer` names.
 
 `GMAC/s` counts the multiplications of the matrices alone. The limits are measured on the same threads: memory read once
