@@ -28,9 +28,8 @@ from phial.tokens.gguf_tokenizer import read_gguf_tokenizer
 from phial.tokens.tokenizer import Tokenizer, load_tokenizer
 
 WINDOW = 512
-CHAT = Settings(
-    group_size=32, by_group=True
-)  # as near to the float weights as Q4_0, at as many bits, in a minute or two
+# What talking to a float model makes of it: as near to the float weights as Q4_0 at as many bits, in a minute or two.
+CHAT = Settings(group_size=32, by_group=True)
 _BYTES_PER_TOKEN = 8  # more than any tokenizer needs; what is left over is not read
 
 
