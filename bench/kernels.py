@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,6 +44,16 @@ def random_matrix(rows: int, columns: int, bits: int, group_size: int) -> Packed
     weights = rng.integers(0, 256, (rows // 8, groups, group_size * bits // 32, 32), np.uint8)
     scales = np.full((rows // 8, groups, 8), 0.01, np.float16)
     return PackedMatrix(weights, scales, None, rows, columns, bits, group_size)
+
+
+def in_small_pages(matrices: dict[str, PackedMatrix]) -> dict[str, PackedMatrix]:
+    """Copies in memory for which no large pages are asked."""
+    out = {}
+    for name, matrix in matrices.items():
+        weights = np.frombuffer(mmap.mmap(-1, matrix.weights.nbytes), np.uint8).reshape(matrix.weights.shape)
+        weights[...] = matrix.weights
+        out[name] = replace(matrix, weights=weights)
+    return out
 
 
 class Machine:
@@ -123,10 +135,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", default="1,8,512")
     parser.add_argument("--clock", default="wall", choices=("wall", "cpu"))
+    parser.add_argument("--small-pages", action="store_true", help="weights as a file's map has them, for comparison")
     arguments = parser.parse_args()
     machine = Machine(ThreadPool(arguments.threads), arguments.clock)
     packed = {name: random_matrix(*shape, arguments.bits, arguments.group_size) for name, shape in SHAPES.items()}
-    matrices = {name: bind(matrix) for name, matrix in resident(packed).items()}
+    placed = in_small_pages(packed) if arguments.small_pages else resident(packed)
+    matrices = {name: bind(matrix) for name, matrix in placed.items()}
     result: dict[str, object] = {
         "claim": "int4 products near the limits of the machine",
         "build": int4_build(),

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bits import same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,13 +23,6 @@ if int4_build() == "none":
     pytest.skip("the kernels were not built", allow_module_level=True)
 drawn = settings(max_examples=60, deadline=None, derandomize=True)
 BUILDS = ["any", "avx2"] if int4_build() == "avx2" else ["any"]
-
-
-@pytest.fixture(scope="module")
-def pool():
-    pool = ThreadPool(3)
-    yield pool
-    pool.close()
 
 
 @st.composite
@@ -56,10 +50,6 @@ def values_of(activations: Activations):
     return (activations.values * scales)[:, : activations.width]
 
 
-def same(a, b):
-    return a.shape == b.shape and a.tobytes() == b.tobytes()
-
-
 @drawn
 @given(products())
 @pytest.mark.parametrize("build", BUILDS)
@@ -72,19 +62,6 @@ def test_products_are_those_of_float64(build, choose_build, given_):
     wide = 0 if bias is None else bias.astype(np.float64)
     bound = np.abs(values) @ np.abs(weights).T + np.abs(wide)
     assert (np.abs(ours - (values @ weights.T + wide)) <= 4e-6 * bound + 1e-30).all()
-
-
-@pytest.fixture(scope="module")
-def choose_build():
-    before = os.environ.get("PHIAL_KERNELS")
-
-    def choose(build):
-        os.environ["PHIAL_KERNELS"] = build
-
-    yield choose
-    os.environ.pop("PHIAL_KERNELS")
-    if before is not None:
-        os.environ["PHIAL_KERNELS"] = before
 
 
 @drawn

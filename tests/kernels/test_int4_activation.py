@@ -7,10 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from bits import equal, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phial.kernels.int4_library import ThreadPool, int4_build
+from phial.kernels.int4_library import int4_build
 from phial.kernels.layer import gegelu, gelu, swiglu
 from phial.kernels.product import quantize
 from phial.model.mlp import _gegelu
@@ -26,27 +27,6 @@ KINDS = {  # kernel, float64 reference, how many inputs make an output
     "gelu_new": (partial(gelu, tanh=True), lambda x: torch.nn.functional.gelu(x, approximate="tanh"), 1),
     "gelu": (partial(gelu, tanh=False), torch.nn.functional.gelu, 1),
 }
-
-
-@pytest.fixture(scope="module")
-def choose_build():
-    with pytest.MonkeyPatch.context() as patch:
-        yield lambda build: patch.setenv("PHIAL_KERNELS", build)
-
-
-@pytest.fixture(scope="module")
-def pool():
-    pool = ThreadPool(3)
-    yield pool
-    pool.close()
-
-
-def same(*arrays):
-    return all(a.tobytes() == arrays[0].tobytes() for a in arrays)
-
-
-def equal(a, b):
-    return same(a.values, b.values) and same(a.sums, b.sums) and same(a.scales, b.scales)
 
 
 def spread(activations):

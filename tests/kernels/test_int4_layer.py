@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bits import equal, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phial.kernels.int4_library import ThreadPool, int4_build
+from phial.kernels.int4_library import int4_build
 from phial.kernels.layer import Span, attend, layer_cache, norm, rotate_keep
 from phial.kernels.product import quantize
 from phial.model.config import BlockSparse
@@ -16,27 +17,6 @@ if int4_build() == "none":
     pytest.skip("the kernels were not built", allow_module_level=True)
 drawn = settings(max_examples=60, deadline=None, derandomize=True)
 BUILDS = ["any", "avx2"] if int4_build() == "avx2" else ["any"]
-
-
-@pytest.fixture(scope="module")
-def choose_build():
-    with pytest.MonkeyPatch.context() as patch:
-        yield lambda build: patch.setenv("PHIAL_KERNELS", build)
-
-
-@pytest.fixture(scope="module")
-def pool():
-    pool = ThreadPool(3)
-    yield pool
-    pool.close()
-
-
-def same(*arrays):
-    return all(a.tobytes() == arrays[0].tobytes() for a in arrays)
-
-
-def equal(a, b):
-    return same(a.values, b.values) and same(a.sums, b.sums) and same(a.scales, b.scales)
 
 
 def close(ours, exact, tolerance=2e-6):

@@ -53,7 +53,12 @@ class Int4Backend:
         shape = (count, config.num_key_value_heads, BLOCK, config.head_dim)
         # of keys and values, and of their scales; memory is taken when a block is first written
         sizes = padded(math.prod(shape) * cache_bits // 8), padded(math.prod(shape[:3]) * 4 if cache_bits == 8 else 0)
-        arena = Arena(2 * sum(sizes) * config.num_hidden_layers)
+        needed = 2 * sum(sizes) * config.num_hidden_layers
+        try:
+            arena = Arena(needed)
+        except (OSError, OverflowError, ValueError) as error:
+            what = f"a cache of {tokens:,} tokens would take {needed / 1e9:,.1f} GB"
+            raise PhialError(what, where="engine", do="give fewer tokens, or 8 bits") from error
         self._caches = [layer_cache(*shape, bits=cache_bits, arena=arena) for _ in range(config.num_hidden_layers)]
         self._blocks = Blocks(count, BLOCK, b"")
         self._long: dict[int, bool] = {}

@@ -27,6 +27,8 @@ MEASURES = ("decode 16", "decode 2048", "streams 8", "prefill 128", "prefill 512
 _STREAM = 256 << 20  # bytes, beyond every cache
 _TURNS = 2_000_000
 _ROUNDS = 3
+_REST = 64  # tokens of a stream beside what is measured
+MOST_STREAMS = 1024
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def bench_engine(
         PhialError: no such folder or model, or no compiled kernels.
     """
     model = _model(name, layers)
-    tokens = max(_tokens(measure) for measure in measures)
+    tokens = max(_tokens(measure, model.config) for measure in measures)
     backend = Int4Backend(model, tokens, cache_bits, threads)
     limits = machine_limits(threads)
     rates = []
@@ -195,10 +197,16 @@ def bench_engine(
         )
 
 
-def _tokens(measure: str) -> int:
+def _tokens(measure: str, config: ModelConfig) -> int:
+    """Tokens that the cache must hold for a measure; whether there is such a measure, `seconds` says."""
     kind, _, number = measure.partition(" ")
-    count = int(number) if number.isdecimal() else 1
-    return count * 64 if kind == "streams" else count + 64
+    count, most = int(number) if number.isdecimal() else 1, MOST_STREAMS
+    if kind != "streams":
+        most = config.max_position_embeddings - _REST
+    if count > most:
+        do = f"give at most {most:,}"
+        raise PhialError(f"measure {measure!r}", where="bench engine", do=do)
+    return count * _REST if kind == "streams" else count + _REST
 
 
 def _model(name: str, layers: int | None) -> QuantizedModel:

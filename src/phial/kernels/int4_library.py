@@ -13,6 +13,7 @@ from pathlib import Path
 from phial.errors import PhialError
 from phial.kernels.structures import ActivationsStruct, CacheStruct, MatrixStruct, SequenceStruct, VisibilityStruct
 
+MOST_THREADS = 1024
 _FOLDER = Path(__file__).parent
 _MATRIX, _ACTIVATIONS = POINTER(MatrixStruct), POINTER(ActivationsStruct)
 _CACHE, _SEQUENCES, _VISIBILITY = POINTER(CacheStruct), POINTER(SequenceStruct), POINTER(VisibilityStruct)
@@ -61,8 +62,14 @@ class ThreadPool:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        """Start the threads; None: one for each core that this process may use."""
+        """Start the threads; None: one for each core that this process may use.
+
+        Raises:
+            PhialError: where the kernels were not built, and for numbers of threads that no machine has.
+        """
         library = int4_kernels()
+        if threads is not None and not 1 <= threads <= MOST_THREADS:
+            raise PhialError(f"{threads:,} threads", where="phial.kernels", do=f"give 1 to {MOST_THREADS:,}")
         if threads is None:
             threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.handle: int | None = library.pool_open(threads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -28,22 +29,22 @@ HEAD_ROWS = 8192  # of the head that are widened at a time
 Touch = Callable[[str, Tensor], Tensor]
 
 
-class Readable:
+class Readable(Protocol):
     """A model's parameters in float32, as a block needs them."""
 
     config: ModelConfig
 
     def get(self, name: str) -> Tensor:
         """A parameter that belongs to a block or to the final norm, or a bias of the head."""
-        raise NotImplementedError
+        ...
 
     def embed(self, ids: Tensor) -> Tensor:
         """Embeddings [tokens, hidden_size]."""
-        raise NotImplementedError
+        ...
 
     def head(self) -> Iterator[Tensor]:
         """The head's rows, some at a time."""
-        raise NotImplementedError
+        ...
 
 
 class FloatReadable(Readable):
