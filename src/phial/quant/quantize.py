@@ -39,7 +39,7 @@ class Settings:
     search: bool | None = None
     rotate: bool = False
     by_group: bool = False
-    damping: float = 0.1
+    damping: float = 0.3
     bits: Mapping[str, int] = field(default_factory=dict)
 
     @property

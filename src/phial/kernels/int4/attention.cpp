@@ -244,7 +244,7 @@ struct Attention {
 
     template <class Kind>
     void run(Pool* pool, const std::vector<Task>& tasks) const {
-        const long size = static_cast<long>(tasks.size()), grain = size / (threads_of(pool) * 8);
+        const long size = static_cast<long>(tasks.size()), grain = size / (threads_of(pool) * 2);
         share(pool, size, grain, [&](long first, long last) {
             Room<Kind> room(queries() * group(), cache.head_dim);
             for (long task = first; task < last; ++task) run(tasks[task], room);
