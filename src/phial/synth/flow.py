@@ -1,12 +1,12 @@
 """What a flow is: an async generator that makes records of one record with a teacher's help, and its tools.
 
-    @flow("worked-problem", "1")
-    async def worked_problem(record, teacher, tools):
-        reply = await teacher.ask(f"Write a problem about:\\n{record.content}", schema=Problem, task="problem")
-        if not reply.parsed.answer:
-            tools.drop("no answer")
-            return
-        yield Record("exercise", ..., lineage=Lineage(..., request_keys=reply.request_keys))
+@flow("worked-problem", "1")
+async def worked_problem(record, teacher, tools):
+    reply = await teacher.ask(f"Write a problem about:\\n{record.content}", schema=Problem, task="problem")
+    if not reply.parsed.answer:
+        tools.drop("no answer")
+        return
+    yield Record("exercise", ..., lineage=Lineage(..., request_keys=reply.request_keys))
 """
 
 from __future__ import annotations
