@@ -18,6 +18,7 @@ from phial.synth.budget import Limits, Spending
 from phial.synth.ledger_writer import Writer, is_full, no_room
 from phial.synth.owner import RESERVE_BYTES, Owner
 from phial.synth.reply import Answer
+from phial.synth.request import Identity
 
 FORMAT = 1
 Claim = Literal["yours", "answered", "held", "full", "spent"]
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS flight (key TEXT PRIMARY KEY, owner TEXT, run TEXT, {
 CREATE INDEX IF NOT EXISTS flight_owner ON flight (owner);
 CREATE TABLE IF NOT EXISTS spending (run TEXT, kind TEXT, {_AMOUNTS}, PRIMARY KEY (run, kind));
 """
+_FEW = 20
 _COLUMNS = "requests, prompt_tokens, completion_tokens, cost"
 
 
@@ -160,10 +162,21 @@ class Ledger:
         rows = self._reader.execute(f"SELECT kind, {_COLUMNS} FROM spending WHERE run = ?", (run,)).fetchall()
         amounts = {row["kind"]: Spending(*tuple(row)[1:]) for row in rows}
         held = self._reader.execute(f"SELECT {_COLUMNS} FROM flight WHERE run = ?", (run,)).fetchall()
-        doubted = self._reader.execute("SELECT count(*) FROM reply WHERE run = ? AND doubted", (run,)).fetchone()[0]
-        nothing = Spending()
-        flight = sum((Spending(*row) for row in held), nothing)
-        return Account(amounts.get("spent", nothing), flight, amounts.get("lost", nothing), doubted)
+        flight = sum((Spending(*row) for row in held), Spending())
+        spent, lost, doubted = (amounts.get(kind, Spending()) for kind in ("spent", "lost", "doubted"))
+        return Account(spent, flight, lost, doubted.requests)
+
+    def usual_share(self, identity: Identity) -> float | None:
+        """Of max_tokens, what this teacher's latest answers took on average; None where there are few."""
+        rows = self._reader.execute(
+            "SELECT completion_tokens, request FROM reply WHERE refused IS NULL ORDER BY rowid DESC LIMIT 1000"
+        ).fetchall()
+        shares = []
+        for completion_tokens, line in rows:
+            request = json.loads(line)
+            if (request["teacher"], request["model"]) == (identity.name, identity.model):
+                shares.append(min(1.0, completion_tokens / request["body"]["max_tokens"]))
+        return sum(shares) / len(shares) if len(shares) >= _FEW else None
 
     def close(self) -> None:
         """Write what waits, and end."""
@@ -187,8 +200,8 @@ class Ledger:
             self._inherit(connection, held["owner"])
             return self._claim(connection, key, run, most, limits)
         if limits != Limits():
-            rows = connection.execute(f"SELECT {_COLUMNS} FROM spending WHERE run = ?", (run,)).fetchall()
-            spent = sum((Spending(*row) for row in rows), most)
+            rows = connection.execute(f"SELECT kind, {_COLUMNS} FROM spending WHERE run = ?", (run,)).fetchall()
+            spent = sum((Spending(*tuple(row)[1:]) for row in rows if row["kind"] != "doubted"), most)
             flying = connection.execute(f"SELECT owner, {_COLUMNS} FROM flight WHERE run = ?", (run,)).fetchall()
             if not sum((Spending(*tuple(row)[1:]) for row in flying), spent).within(limits):
                 for owner in {row["owner"] for row in flying}:
@@ -232,12 +245,15 @@ def _settle(connection: sqlite3.Connection, key: str, kind: str | None, paid: Sp
     row = connection.execute(f"DELETE FROM flight WHERE key = ? RETURNING run, {_COLUMNS}", (key,)).fetchone()
     if row is None or kind is None:
         return
-    amount = paid or Spending(*tuple(row)[1:])
+    _credit(connection, row["run"], kind, paid or Spending(*tuple(row)[1:]))
+
+
+def _credit(connection: sqlite3.Connection, run: str, kind: str, amount: Spending) -> None:
     connection.execute(
         "INSERT INTO spending VALUES (?,?,?,?,?,?) ON CONFLICT (run, kind) DO UPDATE SET"
         " requests = requests + excluded.requests, prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
         " completion_tokens = completion_tokens + excluded.completion_tokens, cost = cost + excluded.cost",
-        (row["run"], kind, amount.requests, amount.prompt_tokens, amount.completion_tokens, amount.cost),
+        (run, kind, amount.requests, amount.prompt_tokens, amount.completion_tokens, amount.cost),
     )
 
 
@@ -250,6 +266,8 @@ def _commit(connection: sqlite3.Connection, entry: Entry) -> None:
         tuple(row.values()),
     )
     _settle(connection, entry.key, None if entry.refused else "spent", entry.spent)
+    if entry.doubted:
+        _credit(connection, entry.run, "doubted", entry.spent)
 
 
 def _row(entry: Entry) -> dict[str, Any]:

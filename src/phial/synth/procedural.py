@@ -123,16 +123,22 @@ def _fill(form: dict[str, Any], named: dict[str, Any], name: str, asked: Asked) 
         low = form.get("minimum", form.get("exclusiveMinimum", 0) + 1)
         high = form.get("maximum", form.get("exclusiveMaximum", low + 5) - 1)
         return random.randint(int(low), max(int(low), int(high)))
-    return "\n".join(_lines(name, asked))
+    part = _part(name, asked)
+    return part if isinstance(part, str) else "\n".join(part)
 
 
 def _lines(name: str, asked: Asked) -> list[str]:
-    """What a text field of this name gets, as lines."""
+    """What a list of texts of this name gets."""
+    part = _part(name, asked)
+    if not isinstance(part, str):
+        return list(part)
+    return part.splitlines() if "\n" in part else _SENTENCE.split(part)
+
+
+def _part(name: str, asked: Asked) -> str | tuple[str, ...]:
+    """The part of the page that a field's name stands for; by default a summary of what was given, or the idea."""
     for pattern, part in _PARTS:
         if re.search(pattern, name.lower()):
-            value = getattr(asked.page, part)
-            if isinstance(value, tuple):
-                return list(value)
-            return [value] if part in ("code", "answer", "question", "topic") else value.splitlines()
-    given = max(asked.words.split("\n\n"), key=len)
-    return _SENTENCE.split(given.strip())[:5] if len(given) > 200 else [asked.page.idea]
+            return getattr(asked.page, part)
+    given = max(asked.words.split("\n\n"), key=len).strip()
+    return " ".join(_SENTENCE.split(given)[:3]) if len(given) > 200 else asked.page.idea

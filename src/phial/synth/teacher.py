@@ -144,7 +144,7 @@ class LedgerTeacher:
     ) -> None:
         self.identity, self.ledger, self.run, self.limits, self.price = identity, ledger, run, limits, price
         self.counts = Counts()
-        self._source, self._patience, self._extra = source, patience, dict(extra or {})
+        self._source, self._patience, self.extra = source, patience, dict(extra or {})
         self._asking: dict[str, asyncio.Event] = {}
         self._heard = patience.now()
 
@@ -179,8 +179,8 @@ class LedgerTeacher:
             Unanswered: every attempt failed.
             PhialError: nobody will be answered: a wrong key, a spent budget, a full disk, a missing recording.
         """
-        words = (("user", messages),) if isinstance(messages, str) else tuple((role, text) for role, text in messages)
-        request = TeacherRequest(words, max_tokens, temperature, top_p, tuple(stop), schema, self._extra, sample, task)
+        words = spoken(messages)
+        request = TeacherRequest(words, max_tokens, temperature, top_p, tuple(stop), schema, self.extra, sample, task)
         reply = await self._reply(request)
         if schema is None:
             return reply
@@ -304,6 +304,11 @@ class LedgerTeacher:
             f"paid); the limits are {limits.requests} requests, {limits.tokens} tokens, cost {limits.cost}"
         )
         return BudgetSpent(what, where=_place(request), do="raise the run's limits and run again; all replies are kept")
+
+
+def spoken(messages: Messages) -> tuple[tuple[str, str], ...]:
+    """Messages as (role, content) in turn; a lone text is a user's."""
+    return (("user", messages),) if isinstance(messages, str) else tuple((role, text) for role, text in messages)
 
 
 def _reply(entry: Entry, recorded: bool) -> Reply:
