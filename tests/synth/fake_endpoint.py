@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -74,10 +75,25 @@ async def echo(server: FakeEndpoint, request: web.Request, body: dict[str, Any])
     return chat(f"echo: {last_words(body)}")
 
 
-def drop(request: web.Request) -> None:
-    """Close the connection in the middle of everything."""
+def drop(request: web.Request) -> web.Response:
+    """Close the connection without an answer."""
     assert request.transport is not None
     request.transport.abort()
+    return web.Response(status=599)
+
+
+class FastClock:
+    """A clock in which a second takes five milliseconds."""
+
+    FACTOR = 200.0
+
+    def now(self) -> float:
+        """Seconds."""
+        return time.monotonic() * self.FACTOR
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds / self.FACTOR)
 
 
 @asynccontextmanager

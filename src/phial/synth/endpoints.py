@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -39,6 +40,19 @@ _CONTEXT = (
 _NO_CREDIT = ("insufficient_quota", "credit balance", "billing")
 
 
+@dataclass(frozen=True)
+class _Lane:
+    endpoint: Endpoint
+    headers: dict[str, str] = field(repr=False)
+    pace: Pace
+
+
+@dataclass(frozen=True)
+class _Waiter:
+    failed: Sequence[str]
+    place: asyncio.Future[tuple[_Lane, int]]
+
+
 class Endpoints:
     """Servers of one model; a request goes to the one with the least load for its window.
 
@@ -63,71 +77,96 @@ class Endpoints:
             raise PhialError("a teacher without an endpoint", where="teacher", do="give at least one url")
         self.model = model
         self.paces = [Pace(endpoint.start, endpoint.concurrency) for endpoint in endpoints]
-        self._lanes = [(one, one.headers(), pace) for one, pace in zip(endpoints, self.paces, strict=True)]
+        self._lanes = [_Lane(one, one.headers(), pace) for one, pace in zip(endpoints, self.paces, strict=True)]
         self._sleep, self._now = sleep, now
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[_Waiter] = deque()
+        self._alarm: asyncio.Future[None] | None = None
+        self._alarm_at = 0.0
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def route(self) -> AsyncIterator[Send]:
+    async def route(self, failed: Sequence[str] = ()) -> AsyncIterator[Send]:
         """See `Source.route`."""
-        endpoint, headers, pace = await self._free()
-        epoch = pace.take()
+        lane, epoch = await self._lane(failed)
 
         async def send(request: TeacherRequest, key: str) -> Answer:
             try:
-                answer = await self._post(endpoint, headers, request, int(key[:8], 16) & 0x7FFFFFFF)
+                answer = await self._post(lane.endpoint, lane.headers, request, int(key[:8], 16) & 0x7FFFFFFF)
             except _Throttled as fault:
-                pace.throttled(epoch, self._now(), fault.retry_after)
+                lane.pace.throttled(epoch, self._now(), fault.retry_after)
                 raise Busy from None
-            except Failed:
-                pace.failed(epoch, self._now())
+            except Failed as fault:
+                lane.pace.failed(epoch, self._now())
+                fault.url = lane.endpoint.public_url
                 raise
-            pace.succeeded()
+            lane.pace.succeeded()
             return answer
 
         try:
             yield send
         finally:
-            pace.leave()
-            self._wake()
+            lane.pace.leave()
+            self._admit()
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._alarm:
+            self._alarm.cancel()
         if self._session:
             await self._session.close()
             self._session = None
 
-    async def _free(self) -> tuple[Endpoint, dict[str, str], Pace]:
-        while True:
-            now = self._now()
-            free = [lane for lane in self._lanes if lane[2].is_free(now)]
-            if free:
-                return min(free, key=lambda lane: lane[2].load)
-            rests = [pace.rests_until - now for _, _, pace in self._lanes if pace.rests_until > now]
-            woken = asyncio.get_running_loop().create_future()
-            self._waiting.append(woken)
-            timer = asyncio.ensure_future(self._sleep(min(rests))) if rests else None
-            try:
-                await asyncio.wait([woken, timer] if timer else [woken], return_when=asyncio.FIRST_COMPLETED)
-            except asyncio.CancelledError:
-                if woken.done():
-                    self._wake()  # its place is another's
-                raise
-            finally:
-                woken.cancel()
-                if timer:
-                    timer.cancel()
+    async def _lane(self, failed: Sequence[str]) -> tuple[_Lane, int]:
+        """An endpoint with room, counted in; those that failed this request are asked again last."""
+        lane = None if self._waiting else self._choose(failed, self._now())
+        if lane:
+            return lane, lane.pace.take()
+        waiter = _Waiter(failed, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiter)
+        self._admit()
+        try:
+            return await waiter.place
+        except asyncio.CancelledError:
+            if waiter.place.done() and not waiter.place.cancelled():
+                lane, _ = waiter.place.result()
+                lane.pace.leave()
+                self._admit()
+            raise
 
-    def _wake(self) -> None:
-        """Wake as many as may go."""
+    def _choose(self, failed: Sequence[str], now: float) -> _Lane | None:
+        # A resting endpoint is nothing to wait for; a full one is, where only those with room failed this request.
+        awake = [lane for lane in self._lanes if now >= lane.pace.rests_until]
+        tried = [failed.count(lane.endpoint.public_url) for lane in awake]
+        least = min(tried, default=0)
+        fit = [lane for lane, times in zip(awake, tried, strict=True) if times == least and lane.pace.is_free(now)]
+        return min(fit, key=lambda lane: lane.pace.load, default=None)
+
+    def _admit(self) -> None:
+        """Give places to those who wait, in their order."""
         now = self._now()
-        places = sum(int(pace.window) - pace.in_flight for pace in self.paces if pace.is_free(now))
-        while places > 0 and self._waiting:
-            woken = self._waiting.popleft()
-            if not woken.done():
-                woken.set_result(None)
-                places -= 1
+        held: list[_Waiter] = []
+        while self._waiting and any(lane.pace.is_free(now) for lane in self._lanes):
+            waiter = self._waiting.popleft()
+            if waiter.place.done():
+                continue
+            lane = self._choose(waiter.failed, now)
+            if lane:
+                waiter.place.set_result((lane, lane.pace.take()))
+            else:
+                held.append(waiter)
+        self._waiting.extendleft(reversed(held))
+        rests = [pace.rests_until for pace in self.paces if pace.rests_until > now]
+        if self._waiting and rests and (self._alarm is None or self._alarm_at > min(rests)):
+            if self._alarm:
+                self._alarm.cancel()
+            self._alarm_at = min(rests)
+            self._alarm = asyncio.ensure_future(self._wait_until(self._alarm_at))
+
+    async def _wait_until(self, moment: float) -> None:
+        while (left := moment - self._now()) > 0:
+            await self._sleep(left)
+        self._alarm = None
+        self._admit()
 
     async def _post(self, endpoint: Endpoint, headers: dict[str, str], request: TeacherRequest, seed: int) -> Answer:
         """Send a request once.

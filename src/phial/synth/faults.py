@@ -51,8 +51,11 @@ class Failed(Exception):
     Args:
         detail: what happened, without secrets.
         perhaps_paid: whether the endpoint may have computed, and charged for, an answer.
+
+    Attributes:
+        url: of the endpoint, where there are several.
     """
 
     def __init__(self, detail: str, *, perhaps_paid: bool) -> None:
-        self.detail, self.perhaps_paid = detail, perhaps_paid
+        self.detail, self.perhaps_paid, self.url = detail, perhaps_paid, ""
         super().__init__(detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from phial.engine.engine import Engine
@@ -33,7 +33,7 @@ class InProcess:
         self._places = asyncio.Semaphore(concurrency)
 
     @asynccontextmanager
-    async def route(self) -> AsyncIterator[Send]:
+    async def route(self, failed: Sequence[str] = ()) -> AsyncIterator[Send]:
         """See `Source.route`."""
         async with self._places:
             yield self._send

@@ -71,6 +71,7 @@ class Pace:
         self._faults_in_row += 1
         self._shrink(epoch, 0.7)
         if self._faults_in_row >= _FAILURES_BEFORE_REST:
+            self.window, self._doubling = 1.0, True  # one request tells whether it is well again
             self.rests_until = max(self.rests_until, now + self._rest())
 
     def _shrink(self, epoch: int, factor: float) -> None:

@@ -8,7 +8,7 @@ schema are filled from the page by their names. A flow that needs more than that
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -69,7 +69,7 @@ class Procedural:
         self._book = Book()
 
     @asynccontextmanager
-    async def route(self) -> AsyncIterator[Send]:
+    async def route(self, failed: Sequence[str] = ()) -> AsyncIterator[Send]:
         """See `Source.route`."""
         yield self._send
 

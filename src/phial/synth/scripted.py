@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,7 +27,7 @@ class Scripted:
         self._write = write
 
     @asynccontextmanager
-    async def route(self) -> AsyncIterator[Send]:
+    async def route(self, failed: Sequence[str] = ()) -> AsyncIterator[Send]:
         """See `Source.route`."""
 
         async def send(request: TeacherRequest, key: str) -> Answer:

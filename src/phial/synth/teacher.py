@@ -36,8 +36,11 @@ Send = Callable[[TeacherRequest, str], Awaitable[Answer]]
 class Source(Protocol):
     """Whoever computes answers."""
 
-    def route(self) -> AbstractAsyncContextManager[Send]:
+    def route(self, failed: Sequence[str] = ()) -> AbstractAsyncContextManager[Send]:
         """Wait until one more request may be in flight, and give what sends it: send(request, its key).
+
+        Args:
+            failed: urls of the attempts that this request has behind it.
 
         What is given raises `Busy` (leave me alone for a while), `Failed` (this attempt brought nothing), `Refused`
         (this request never will), or a PhialError that ends the run.
@@ -83,7 +86,7 @@ class Patience:
         now: seconds of a clock that only goes forward; for tests.
     """
 
-    tries: int = 8
+    tries: int = 10
     first_pause: float = 0.5
     longest_pause: float = 30.0
     silence: float = 900.0
@@ -225,7 +228,8 @@ class LedgerTeacher:
     async def _reply(self, request: TeacherRequest) -> Reply:
         canonical = request.canonical(self.identity)
         key = request_key(canonical)
-        began, failures, polls = self._patience.now(), 0, 0
+        began, polls = self._patience.now(), 0
+        failed: list[str] = []
         while True:
             entry = self.ledger.find(key)
             if entry and entry.refused is None:
@@ -238,7 +242,7 @@ class LedgerTeacher:
                 continue
             self._asking[key] = asyncio.Event()
             try:
-                async with self._source.route() as send:
+                async with self._source.route(failed) as send:
                     claim = await self.ledger.claim(key, self.run, most(request, self.price), self.limits)
                     if claim == "yours":
                         return await self._send(send, request, canonical, key)
@@ -253,12 +257,12 @@ class LedgerTeacher:
                     raise Unanswered("told to wait", what, where=_place(request), do=_AGAIN) from None
                 pause = 0.0  # the route waits until an endpoint may be asked
             except Failed as fault:
-                failures += 1
+                failed.append(fault.url)
                 self.counts.failures[fault.detail] = self.counts.failures.get(fault.detail, 0) + 1
-                if failures >= self._patience.tries:
-                    what = f"{failures} attempts failed; the last: {fault.detail}"
+                if len(failed) >= self._patience.tries:
+                    what = f"{len(failed)} attempts failed; the last: {fault.detail}"
                     raise Unanswered("no answer", what, where=_place(request), do=_AGAIN) from None
-                pause = self._patience.pause(failures)
+                pause = self._patience.pause(len(failed))
             finally:
                 self._asking.pop(key).set()
             await self._patience.sleep(pause)
