@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 
 _FIRST_REST, _LONGEST_REST = 0.5, 60.0
-# A dead endpoint fails at once and so always has the least load; after so many failures in a row it rests.
-_FAILURES_BEFORE_REST = 3
+# A dead endpoint fails at once and so always has the least load; after so many failures in a row it rests. One that
+# drops half of all connections hardly ever fails so often in a row, and goes on.
+_FAILURES_BEFORE_REST = 8
+_SHRUNK_BY_THROTTLE, _SHRUNK_BY_FAILURE = 0.5, 0.9
 
 
 class Pace:
@@ -24,7 +26,7 @@ class Pace:
         self._limit = limit
         self._doubling = True
         self._epoch = 0
-        self._faults_in_row = 0
+        self._failures_in_row = self._rests_in_row = 0
 
     @property
     def load(self) -> float:
@@ -50,7 +52,7 @@ class Pace:
 
     def succeeded(self) -> None:
         """A request was answered: the window doubles a round trip at first, later it grows by one."""
-        self._faults_in_row = 0
+        self._failures_in_row = self._rests_in_row = 0
         self.window = min(self._limit, self.window + (1.0 if self._doubling else 1.0 / self.window))
 
     def throttled(self, epoch: int, now: float, retry_after: float | None) -> None:
@@ -61,18 +63,19 @@ class Pace:
             now: seconds.
             retry_after: seconds that the endpoint asked for.
         """
-        self._faults_in_row += 1
-        self._shrink(epoch, 0.5)
-        rest = self._rest() if retry_after is None else retry_after
-        self.rests_until = max(self.rests_until, now + rest)
+        self._shrink(epoch, _SHRUNK_BY_THROTTLE)
+        if retry_after is None:
+            self._rest(now)
+        else:
+            self.rests_until = max(self.rests_until, now + retry_after)
 
     def failed(self, epoch: int, now: float) -> None:
         """A request failed for another reason: less load may help, and so may a rest."""
-        self._faults_in_row += 1
-        self._shrink(epoch, 0.7)
-        if self._faults_in_row >= _FAILURES_BEFORE_REST:
+        self._failures_in_row += 1
+        self._shrink(epoch, _SHRUNK_BY_FAILURE)
+        if self._failures_in_row >= _FAILURES_BEFORE_REST:
             self.window, self._doubling = 1.0, True  # one request tells whether it is well again
-            self.rests_until = max(self.rests_until, now + self._rest())
+            self._rest(now)
 
     def _shrink(self, epoch: int, factor: float) -> None:
         self._doubling = False
@@ -80,7 +83,9 @@ class Pace:
             self._epoch += 1
             self.window = max(1.0, self.window * factor)
 
-    def _rest(self) -> float:
-        # Requests of one window fail together: they are one fault, not so many doublings.
-        doublings = min(max(0, self._epoch - 1), self._faults_in_row, 16)
-        return min(_LONGEST_REST, _FIRST_REST * 2**doublings) * random.uniform(0.75, 1.0)
+    def _rest(self, now: float) -> None:
+        if now < self.rests_until:  # those that were under way together fail together
+            return
+        self._rests_in_row += 1
+        rest = min(_LONGEST_REST, _FIRST_REST * 2.0 ** min(self._rests_in_row - 1, 16))
+        self.rests_until = now + rest * random.uniform(0.75, 1.0)

@@ -9,6 +9,7 @@ offline procedural teacher.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -149,6 +150,7 @@ class LedgerTeacher:
         self.counts = Counts()
         self._source, self._patience, self.extra = source, patience, dict(extra or {})
         self._asking: dict[str, asyncio.Event] = {}
+        self._gate, self._freed = asyncio.Lock(), asyncio.Event()
         self._heard = patience.now()
 
     async def ask(
@@ -241,15 +243,18 @@ class LedgerTeacher:
                 await self._asking[key].wait()
                 continue
             self._asking[key] = asyncio.Event()
+            claim = ""
             try:
                 async with self._source.route(failed) as send:
                     claim = await self.ledger.claim(key, self.run, most(request, self.price), self.limits)
+                    if claim != "full":
+                        self._freed.set()  # who waits for room may look, too
                     if claim == "yours":
                         return await self._send(send, request, canonical, key)
                 if claim == "spent":
                     raise self._spent(request)
-                polls += 1
-                pause = 0.0 if claim == "answered" else min(_LONGEST_POLL, _FIRST_POLL * 2**polls)
+                polls += claim == "held"
+                pause = min(_LONGEST_POLL, _FIRST_POLL * 2**polls) if claim == "held" else 0.0
             except Busy:
                 self.counts.waits += 1
                 if self._patience.now() - max(self._heard, began) > self._patience.silence:
@@ -265,7 +270,16 @@ class LedgerTeacher:
                 pause = self._patience.pause(len(failed))
             finally:
                 self._asking.pop(key).set()
+            if claim == "full":
+                await self._room()
             await self._patience.sleep(pause)
+
+    async def _room(self) -> None:
+        """Wait until the budget may have room; one after the other, so that not all look at once."""
+        async with self._gate:
+            with contextlib.suppress(TimeoutError):  # other processes settle requests unheard
+                await asyncio.wait_for(self._freed.wait(), _LONGEST_POLL)
+            self._freed.clear()
 
     async def _send(self, send: Send, request: TeacherRequest, canonical: str, key: str) -> Reply:
         """Send a claimed request and record what came back; on a fault the claim is given back."""
@@ -286,6 +300,7 @@ class LedgerTeacher:
                 raise
         except BaseException:
             self.ledger.release(key, perhaps_paid=perhaps_paid)
+            self._freed.set()
             raise
         self._heard = self._patience.now()
         thought, text = split_reasoning(answer.text)
@@ -293,6 +308,7 @@ class LedgerTeacher:
         refused = (refusal.reason, refusal.what) if refusal else None
         entry = Entry(key, canonical, request.task, self.run, time.time(), answer, spent, doubted, refused)
         await self.ledger.commit(entry)
+        self._freed.set()
         if refusal:
             self.counts.refused += 1
             raise refusal
