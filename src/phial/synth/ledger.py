@@ -34,6 +34,8 @@ CREATE INDEX IF NOT EXISTS flight_owner ON flight (owner);
 CREATE TABLE IF NOT EXISTS spending (run TEXT, kind TEXT, {_AMOUNTS}, PRIMARY KEY (run, kind));
 """
 _FEW = 20
+# What a reply may take on the disk when that is full: tokens are shorter on average.
+_BYTES_A_TOKEN, _BYTES_A_ROW = 8, 1024
 _COLUMNS = "requests, prompt_tokens, completion_tokens, cost"
 
 
@@ -96,6 +98,7 @@ class Ledger:
         self.path = path
         self._owner = Owner(path.with_name(path.name + ".owners"), reserve_bytes)
         self._rescued: dict[str, Entry] = {}
+        self._flying: dict[str, int] = {}  # bytes that a reply may take, by key; of the writer's thread
         try:
             with self._owner.door():
                 self._reader, connection = _open(path), _open(path)
@@ -133,7 +136,8 @@ class Ledger:
 
         Returns:
             "yours": send it, then `commit` or `release` it. "answered": `find` has the reply. "held": another one is
-            at it. "full": the budget has no room until requests in flight are settled. "spent": it never will.
+            at it. "full": the budget, or the space kept for replies, has no room until requests in flight are settled.
+            "spent": the budget never will.
 
         Raises:
             PhialError: the disk is full; nothing may be sent any more.
@@ -146,7 +150,7 @@ class Ledger:
         Raises:
             PhialError: the disk is full and so is what was reserved on it.
         """
-        await self._writer.ask(lambda connection: _commit(connection, entry), entry)
+        await self._writer.ask(lambda connection: self._land(entry.key, _commit(connection, entry)), entry)
 
     def release(self, key: str, *, perhaps_paid: bool) -> None:
         """Give a claim back.
@@ -155,7 +159,8 @@ class Ledger:
             key: of the request.
             perhaps_paid: count what was reserved as spent: the request was sent and its answer lost.
         """
-        self._writer.put(lambda connection: _settle(connection, key, "lost" if perhaps_paid else None))
+        kind = "lost" if perhaps_paid else None
+        self._writer.put(lambda connection: self._land(key, _settle(connection, key, kind)))
 
     def account(self, run: str) -> Account:
         """What a run has spent, over all its processes and resumptions."""
@@ -208,9 +213,18 @@ class Ledger:
                     if not self._owner.alive(owner):
                         self._inherit(connection, owner)
                 return "full" if flying and spent.within(limits) else "spent"
+        size = most.completion_tokens * _BYTES_A_TOKEN + 2 * most.prompt_tokens + _BYTES_A_ROW
+        if not self._owner.reserve(sum(self._flying.values()) + size):
+            if self._flying:
+                return "full"
+            raise no_room(str(self.path), "a reply could not be kept safe")
+        self._flying[key] = size
         amounts = (most.requests, most.prompt_tokens, most.completion_tokens, most.cost)
         connection.execute("INSERT INTO flight VALUES (?,?,?,?,?,?,?)", (key, self._owner.name, run, *amounts))
         return "yours"
+
+    def _land(self, key: str, _: None) -> None:
+        self._flying.pop(key, None)
 
     def _inherit(self, connection: sqlite3.Connection, owner: str) -> None:
         """Settle what a dead process left: replies it rescued are recorded, the rest was perhaps paid."""
@@ -221,7 +235,8 @@ class Ledger:
         self._writer.afterwards(lambda: self._owner.bury(owner))
 
     def _rescue(self, entry: Entry) -> None:
-        self._owner.rescue(json.dumps(_row(entry)))
+        self._flying.pop(entry.key, None)
+        self._owner.rescue(json.dumps(_row(entry), ensure_ascii=False))
         self._rescued[entry.key] = entry
 
 

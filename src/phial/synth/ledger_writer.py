@@ -27,10 +27,10 @@ def is_full(error: sqlite3.Error) -> bool:
     return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
-def no_room(path: str, error: BaseException) -> PhialError:
+def no_room(path: str, reason: object) -> PhialError:
     """The error of a ledger on a full disk."""
     do = "free some space and run the same command again; replies that were paid for are kept"
-    return PhialError(f"no room to write the ledger: {error}", where=path, do=do)
+    return PhialError(f"no room to write the ledger: {reason}", where=path, do=do)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,14 +38,11 @@ class Owner:
         with self.door():
             self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
-            os.posix_fallocate(self._descriptor, 0, reserve_bytes)
-        except OSError as error:
+        self._reserved = 0
+        if not self.reserve(reserve_bytes):
             self.close()
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
             do = f"free at least {2 * reserve_bytes >> 20} MB; nothing was sent"
-            raise PhialError(f"no room for the ledger: {error.strerror}", where=str(folder), do=do) from error
+            raise PhialError("no room for the ledger", where=str(folder), do=do)
         os.register_at_fork(after_in_child=self._forget)  # a forked worker must not keep its dead parent alive
 
     @contextmanager
@@ -76,6 +73,19 @@ class Owner:
         with self.door():
             names = sorted(path.name for path in self._path.parent.iterdir() if not path.name.startswith("."))
             return [name for name in names if not self.alive(name)]
+
+    def reserve(self, size: int) -> bool:
+        """Keep so many bytes free for `rescue`; False where the disk has not as many."""
+        size += self._written
+        if size > self._reserved:
+            try:
+                os.posix_fallocate(self._descriptor, 0, size)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                    raise
+                return False
+            self._reserved = size
+        return True
 
     def rescue(self, line: str) -> None:
         """Keep one line in the reserved space, flushed to the disk.

@@ -248,7 +248,7 @@ class LedgerTeacher:
                 async with self._source.route(failed) as send:
                     claim = await self.ledger.claim(key, self.run, most(request, self.price), self.limits)
                     if claim != "full":
-                        self._freed.set()  # who waits for room may look, too
+                        self._freed.set()  # the next one that waits for room may look, too
                     if claim == "yours":
                         return await self._send(send, request, canonical, key)
                 if claim == "spent":
@@ -270,6 +270,8 @@ class LedgerTeacher:
                 pause = self._patience.pause(len(failed))
             finally:
                 self._asking.pop(key).set()
+                if claim != "full":
+                    self._freed.set()
             if claim == "full":
                 await self._room()
             await self._patience.sleep(pause)
@@ -300,7 +302,6 @@ class LedgerTeacher:
                 raise
         except BaseException:
             self.ledger.release(key, perhaps_paid=perhaps_paid)
-            self._freed.set()
             raise
         self._heard = self._patience.now()
         thought, text = split_reasoning(answer.text)
@@ -308,7 +309,6 @@ class LedgerTeacher:
         refused = (refusal.reason, refusal.what) if refusal else None
         entry = Entry(key, canonical, request.task, self.run, time.time(), answer, spent, doubted, refused)
         await self.ledger.commit(entry)
-        self._freed.set()
         if refusal:
             self.counts.refused += 1
             raise refusal
