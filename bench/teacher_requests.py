@@ -29,9 +29,7 @@ REPLY = json.dumps(
         "object": "chat.completion",
         "created": 1,
         "model": "small",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": "word " * 100}, "finish_reason": "stop"}
-        ],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "word " * 100}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 60, "completion_tokens": 100, "total_tokens": 160},
     }
 ).encode()
