@@ -82,9 +82,12 @@ class Endpoint:
     @cached_property
     def target(self) -> str:
         """The whole address of a request."""
+        return self.address(_PATHS[self.api])
+
+    def address(self, path: str) -> str:
+        """The whole address of something below the url."""
         parts = urlsplit(self._base)
-        path = (parts.path.rstrip("/") or "/v1") + _PATHS[self.api]
-        return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+        return urlunsplit((parts.scheme, parts.netloc, (parts.path.rstrip("/") or "/v1") + path, parts.query, ""))
 
     @cached_property
     def public_url(self) -> str:

@@ -9,35 +9,17 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
-
-import aiohttp
 
 from phial.errors import PhialError
 from phial.synth import wire
+from phial.synth.connection import Connection, fault_of
 from phial.synth.endpoint import Endpoint
-from phial.synth.faults import Busy, Failed, Refused
+from phial.synth.faults import Busy, Failed, Throttled
 from phial.synth.pace import Pace
 from phial.synth.reply import Answer
 from phial.synth.request import TeacherRequest
 from phial.synth.teacher import Send
-
-# No answer is larger; a server that sends without end must not take all memory.
-_LARGEST_REPLY = 64 << 20
-_CONNECT_SECONDS = 15.0
-_SHOWN = 300
-_BUSY = (429, 529)
-_CONTEXT = (
-    "context_length",
-    "context length",
-    "context size",
-    "context window",
-    "prompt is too long",
-    "too many tokens",
-)
-_NO_CREDIT = ("insufficient_quota", "credit balance", "billing")
 
 
 @dataclass(frozen=True)
@@ -82,7 +64,7 @@ class Endpoints:
         self._waiting: deque[_Waiter] = deque()
         self._alarm: asyncio.Future[None] | None = None
         self._alarm_at = 0.0
-        self._session: aiohttp.ClientSession | None = None
+        self._connection = Connection()
 
     @asynccontextmanager
     async def route(self, failed: Sequence[str] = ()) -> AsyncIterator[Send]:
@@ -91,8 +73,8 @@ class Endpoints:
 
         async def send(request: TeacherRequest, key: str) -> Answer:
             try:
-                answer = await self._post(lane.endpoint, lane.headers, request, int(key[:8], 16) & 0x7FFFFFFF)
-            except _Throttled as fault:
+                answer = await self._post(lane, request, key)
+            except Throttled as fault:
                 lane.pace.throttled(epoch, self._now(), fault.retry_after)
                 raise Busy from None
             except Failed as fault:
@@ -112,9 +94,7 @@ class Endpoints:
         """Close the connections."""
         if self._alarm:
             self._alarm.cancel()
-        if self._session:
-            await self._session.close()
-            self._session = None
+        await self._connection.close()
 
     async def _lane(self, failed: Sequence[str]) -> tuple[_Lane, int]:
         """An endpoint with room, counted in; those that failed this request are asked again last."""
@@ -168,126 +148,25 @@ class Endpoints:
         self._alarm = None
         self._admit()
 
-    async def _post(self, endpoint: Endpoint, headers: dict[str, str], request: TeacherRequest, seed: int) -> Answer:
+    async def _post(self, lane: _Lane, request: TeacherRequest, key: str) -> Answer:
         """Send a request once.
 
         Raises:
-            _Throttled: too many requests.
+            Throttled: too many requests.
             Failed: no usable answer.
             Refused: a fault of the request.
             PhialError: a fault that every request would meet.
         """
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
-            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
-        data = json.dumps(wire.body(request, self.model, endpoint, seed), ensure_ascii=False).encode()
-        timeout = aiohttp.ClientTimeout(total=endpoint.timeout, sock_connect=_CONNECT_SECONDS)
+        endpoint = lane.endpoint
+        body = wire.body(request, self.model, endpoint, key)
+        data = json.dumps(body, ensure_ascii=False).encode()
+        response = await self._connection.exchange(endpoint, "POST", endpoint.target, lane.headers, data)
+        if response.status != 200:
+            raise fault_of(response, endpoint)
+        if not (response.kind == "application/json" or response.kind.endswith("+json")):
+            raise Failed(f"reply of type {endpoint.redact(response.kind)[:60]}, not JSON", perhaps_paid=True)
         try:
-            async with self._session.post(
-                endpoint.target, data=data, headers=headers, timeout=timeout, allow_redirects=False
-            ) as response:
-                content = await _read(response)
-                status, kind, rest = response.status, response.content_type, _retry_after(response.headers)
-        except aiohttp.ConnectionTimeoutError:
-            raise Failed("no connection: timed out", perhaps_paid=False) from None
-        except TimeoutError:  # also aiohttp's own
-            raise Failed(f"no answer within {endpoint.timeout:g} s", perhaps_paid=True) from None
-        except aiohttp.ClientConnectorError as error:
-            reason = endpoint.redact(str(error.strerror or type(error.os_error).__name__))
-            raise Failed(f"no connection: {reason}", perhaps_paid=False) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise Failed(f"connection lost: {type(error).__name__}", perhaps_paid=True) from None
-        if status == 200:
-            return _read_answer(content, kind, endpoint)
-        raise _fault(status, content, rest, endpoint)
-
-
-class _Throttled(Exception):
-    def __init__(self, retry_after: float | None) -> None:
-        self.retry_after = retry_after
-        super().__init__()
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise Failed("reply is compressed, which was not asked for", perhaps_paid=True)
-    if (response.content_length or 0) <= _LARGEST_REPLY and response.content_length is not None:
-        return await response.read()
-    parts, size = [], 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > _LARGEST_REPLY:
-            raise Failed(f"reply of more than {_LARGEST_REPLY >> 20} MB", perhaps_paid=True)
-    return b"".join(parts)
-
-
-def _read_answer(content: bytes, kind: str, endpoint: Endpoint) -> Answer:
-    if not (kind == "application/json" or kind.endswith("+json")):
-        raise Failed(f"reply of type {endpoint.redact(kind)[:60]}, not JSON", perhaps_paid=True)
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError):  # ValueError: also bytes that are no UTF-8
-        raise Failed("reply is broken JSON", perhaps_paid=True) from None
-    found = wire.answer(data, endpoint)
-    try:
-        (found.text + found.reasoning + found.finish_reason).encode()
-    except UnicodeEncodeError:
-        raise Failed("reply holds a lone surrogate", perhaps_paid=True) from None
-    return found
-
-
-def _retry_after(headers: Any) -> float | None:
-    """Seconds from now; None where nothing readable is said."""
-    try:
-        if "retry-after-ms" in headers:
-            return max(0.0, min(float(headers["retry-after-ms"]) / 1000, 86400.0))
-        text = headers.get("Retry-After", "").strip()
-        if not text:
-            return None
-        if text.replace(".", "", 1).isdigit():
-            return min(float(text), 86400.0)
-        moment = parsedate_to_datetime(text)
-        return max(0.0, min((moment - datetime.now(moment.tzinfo or UTC)).total_seconds(), 86400.0))
-    except (ValueError, TypeError):
-        return None
-
-
-def _fault(status: int, content: bytes, retry_after: float | None, endpoint: Endpoint) -> Exception:
-    """What an answer without an answer means."""
-    said = _message(content, endpoint)
-    where = f"{endpoint.public_url}, HTTP {status}"
-    lowered = said.lower()
-    if status in _BUSY and any(word in lowered for word in _NO_CREDIT):
-        return PhialError(f"the teacher's account is empty: {said}", where=where, do="top it up and run again")
-    if status in _BUSY or (status == 503 and retry_after is not None):
-        return _Throttled(retry_after)
-    if status in (400, 413, 422):
-        if status == 413 or any(word in lowered for word in _CONTEXT):
-            return Refused("over the context", f"the prompt does not fit: {said}", where=where, do="shorten the seeds")
-        if "content_filter" in lowered or "content management" in lowered:
-            return Refused("filtered", f"the teacher's filter stopped the prompt: {said}", where=where)
-        return Refused("bad request", f"the teacher refused the request: {said}", where=where)
-    if status in (401, 402, 403):
-        do = f"check {endpoint.key_env or 'the key'} and the account"
-        return PhialError(f"the endpoint does not let us in: {said}", where=where, do=do)
-    if status in (404, 405) or 300 <= status < 400:
-        do = "check the endpoint's url and the model's name"
-        return PhialError(f"there is no teacher at this address: {said}", where=where, do=do)
-    return Failed(f"HTTP {status}", perhaps_paid=False)
-
-
-def _message(content: bytes, endpoint: Endpoint) -> str:
-    """The error in a server's own words, one line of them, without the key."""
-    text = content[: 1 << 16].decode(errors="replace")
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = None
-    error = data.get("error", data) if isinstance(data, dict) else None
-    if isinstance(error, dict):
-        words = [error.get(name) for name in ("code", "type", "message")]
-        text = " ".join(word for word in words if isinstance(word, str)) or text
-    elif isinstance(error, str):
-        text = error
-    return " ".join(endpoint.redact(text).split())[:_SHOWN]
+            found = json.loads(response.content)
+        except (ValueError, RecursionError):  # ValueError: also bytes that are no UTF-8
+            raise Failed("reply is broken JSON", perhaps_paid=True) from None
+        return wire.answer(found, endpoint)

@@ -59,3 +59,15 @@ class Failed(Exception):
     def __init__(self, detail: str, *, perhaps_paid: bool) -> None:
         self.detail, self.perhaps_paid, self.url = detail, perhaps_paid, ""
         super().__init__(detail)
+
+
+class Throttled(Exception):
+    """A server asked to be left alone.
+
+    Args:
+        retry_after: seconds that it asked for, or None.
+    """
+
+    def __init__(self, retry_after: float | None) -> None:
+        self.retry_after = retry_after
+        super().__init__()

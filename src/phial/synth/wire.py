@@ -26,14 +26,14 @@ _TOOL = "reply"
 _NEXT_TURN = "\n\nUser:"
 
 
-def body(request: TeacherRequest, model: str, endpoint: Endpoint, seed: int) -> dict[str, Any]:
+def body(request: TeacherRequest, model: str, endpoint: Endpoint, key: str) -> dict[str, Any]:
     """A request as an endpoint wants it.
 
     Args:
         request: what is asked.
         model: the server's name of it.
         endpoint: whose interface.
-        seed: sent where the endpoint is seeded.
+        key: of the request; a seeded endpoint is sent a seed made of it.
     """
     fields: dict[str, Any] = {"model": model, endpoint.limit_field: request.max_tokens}
     if request.temperature is not None:
@@ -41,7 +41,7 @@ def body(request: TeacherRequest, model: str, endpoint: Endpoint, seed: int) -> 
     if request.top_p is not None:
         fields["top_p"] = request.top_p
     if endpoint.seeded:
-        fields["seed"] = seed
+        fields["seed"] = int(key[:8], 16) & 0x7FFFFFFF
     messages = list(request.messages)
     if request.schema and (endpoint.structured == "prompt" or endpoint.api == "completions"):
         role, content = messages[-1]
@@ -81,13 +81,18 @@ def answer(data: Any, endpoint: Endpoint) -> Answer:
         raise Failed("reply is no JSON object", perhaps_paid=True)
     usage = data.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    text, reasoning, finish = _anthropic(data) if endpoint.api == "anthropic" else _openai(data)
+    said = _anthropic(data) if endpoint.api == "anthropic" else _openai(data)
     cached = [_count(usage.get(name)) or 0 for name in ("cache_creation_input_tokens", "cache_read_input_tokens")]
     prompt = _count(usage.get("prompt_tokens", usage.get("input_tokens")))
+    text, reasoning, finish = map(endpoint.redact, said)
+    try:
+        (text + reasoning + finish).encode()
+    except UnicodeEncodeError:
+        raise Failed("reply holds a lone surrogate", perhaps_paid=True) from None
     return Answer(
-        endpoint.redact(text),
-        endpoint.redact(reasoning),
-        endpoint.redact(_FINISH.get(finish, finish))[:40],
+        text,
+        reasoning,
+        _FINISH.get(finish, finish)[:40],
         None if prompt is None else prompt + sum(cached),
         _count(usage.get("completion_tokens", usage.get("output_tokens"))),
         endpoint.public_url,
