@@ -21,7 +21,8 @@ from phial.errors import PhialError
 from phial.synth.budget import Limits, Spending
 from phial.synth.endpoint import Endpoint
 from phial.synth.endpoints import Endpoints
-from phial.synth.ledger import Entry, Ledger
+from phial.synth.entry import Entry
+from phial.synth.ledger import Ledger
 from phial.synth.reply import Answer
 from phial.synth.request import Identity, TeacherRequest, request_key
 from phial.synth.scripted import Scripted
@@ -36,7 +37,8 @@ HOLDER = """
 import asyncio, sys
 from pathlib import Path
 from phial.synth.budget import Limits, Spending
-from phial.synth.ledger import Entry, Ledger
+from phial.synth.entry import Entry
+from phial.synth.ledger import Ledger
 from phial.synth.reply import Answer
 
 async def main():

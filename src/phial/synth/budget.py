@@ -97,23 +97,27 @@ def usual(request: TeacherRequest, price: Price, share: float) -> Spending:
         price: of the teacher.
         share: of max_tokens that an answer is expected to take.
     """
-    prompt = sum(len(content.encode()) for _, content in request.messages) // _USUAL_BYTES_A_TOKEN + 1
+    prompt = request.prompt_bytes // _USUAL_BYTES_A_TOKEN + 1
     completion = round(request.max_tokens * share)
     return Spending(1, prompt, completion, price.of(prompt, completion))
 
 
-def settled(request: TeacherRequest, answer: Answer, price: Price) -> tuple[Spending, bool]:
+def settled(answer: Answer, prompt_bytes: int, reserved: Spending, price: Price) -> tuple[Spending, bool]:
     """What an answer cost.
 
     A server's count is believed where it is possible: no more than was reserved, no less than the text's bytes allow.
     A count that is missing is replaced by the usual number of bytes a token, one that is impossible by the nearest
     possible one.
 
+    Args:
+        answer: with the server's counts.
+        prompt_bytes: of the messages.
+        reserved: for the request.
+        price: of the teacher.
+
     Returns:
         The cost, and whether the server's count was missing or impossible.
     """
-    reserved = most(request, price)
-    prompt_bytes = sum(len(content.encode()) for _, content in request.messages)
     text_bytes = len(answer.text.encode()) + len(answer.reasoning.encode())
     prompt, doubted_prompt = _believe(answer.prompt_tokens, prompt_bytes, reserved.prompt_tokens)
     completion, doubted = _believe(answer.completion_tokens, text_bytes, reserved.completion_tokens)

@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from phial.errors import PhialError
 from phial.synth.budget import Limits, Spending
-from phial.synth.ledger_writer import Writer, is_full, no_room
+from phial.synth.entry import Entry, from_row, to_row
+from phial.synth.ledger_writer import Work, Writer, is_full, no_room
 from phial.synth.owner import RESERVE_BYTES, Owner
-from phial.synth.reply import Answer
 from phial.synth.request import Identity
 
 FORMAT = 1
@@ -31,39 +31,20 @@ CREATE TABLE IF NOT EXISTS reply (
 );
 CREATE TABLE IF NOT EXISTS flight (key TEXT PRIMARY KEY, owner TEXT, run TEXT, {_AMOUNTS});
 CREATE INDEX IF NOT EXISTS flight_owner ON flight (owner);
+CREATE TABLE IF NOT EXISTS batch (
+    id TEXT PRIMARY KEY, teacher TEXT, url TEXT, owner TEXT, file TEXT, remote TEXT, at REAL
+);
+CREATE TABLE IF NOT EXISTS batch_item (
+    batch TEXT, key TEXT, line TEXT, canonical TEXT, task TEXT, run TEXT, {_AMOUNTS}, PRIMARY KEY (batch, key)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spending (run TEXT, kind TEXT, {_AMOUNTS}, PRIMARY KEY (run, kind));
 """
+# Flights of a batch are its own: they outlive the process that sent it.
+BATCH = "batch:"
 _FEW = 20
 # What a reply may take on the disk when that is full: tokens are shorter on average.
 _BYTES_A_TOKEN, _BYTES_A_ROW = 8, 1024
 _COLUMNS = "requests, prompt_tokens, completion_tokens, cost"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One recorded request.
-
-    Attributes:
-        key: of the request.
-        request: its canonical form: body, teacher, model, revision, sample.
-        task: what was asked for in a word.
-        run: who paid.
-        at: when, in seconds since 1970.
-        answer: what came back; empty where it was refused.
-        spent: what it cost.
-        doubted: whether the server's token count was missing or impossible, and estimated instead.
-        refused: why the teacher would not answer, as [reason, what]; None for an answer.
-    """
-
-    key: str
-    request: str
-    task: str
-    run: str
-    at: float
-    answer: Answer
-    spent: Spending
-    doubted: bool = False
-    refused: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +104,7 @@ class Ledger:
     def find(self, key: str) -> Entry | None:
         """What is recorded of a request."""
         row = self._reader.execute("SELECT * FROM reply WHERE key = ?", (key,)).fetchone()
-        return self._rescued.get(key) if row is None else _entry(row)
+        return self._rescued.get(key) if row is None else from_row(row)
 
     async def claim(self, key: str, run: str, most: Spending, limits: Limits) -> Claim:
         """Take a request for this process, and reserve its cost.
@@ -153,14 +134,14 @@ class Ledger:
         await self._writer.ask(lambda connection: self._land(entry.key, _commit(connection, entry)), entry)
 
     def release(self, key: str, *, perhaps_paid: bool) -> None:
-        """Give a claim back.
+        """Give a claim of this process back.
 
         Args:
             key: of the request.
             perhaps_paid: count what was reserved as spent: the request was sent and its answer lost.
         """
         kind = "lost" if perhaps_paid else None
-        self._writer.put(lambda connection: self._land(key, _settle(connection, key, kind)))
+        self._writer.put(lambda connection: self._land(key, _settle(connection, key, kind, owner=self.owner)))
 
     def account(self, run: str) -> Account:
         """What a run has spent, over all its processes and resumptions."""
@@ -183,6 +164,19 @@ class Ledger:
                 shares.append(min(1.0, completion_tokens / request["body"]["max_tokens"]))
         return sum(shares) / len(shares) if len(shares) >= _FEW else None
 
+    def alive(self, owner: str) -> bool:
+        """Whether what this owner has in flight will be settled: by a living process, or by a batch at the server."""
+        return owner.startswith(BATCH) or self._owner.alive(owner)
+
+    @property
+    def owner(self) -> str:
+        """This process, as flights name it."""
+        return self._owner.name
+
+    async def write(self, work: Work) -> Any:
+        """Have work done with the connection, in the writer's next transaction."""
+        return await self._writer.ask(work)
+
     def close(self) -> None:
         """Write what waits, and end."""
         self._writer.close()
@@ -199,7 +193,7 @@ class Ledger:
         if connection.execute("SELECT 1 FROM reply WHERE key = ? AND refused IS NULL", (key,)).fetchone():
             return "answered"
         held = connection.execute("SELECT owner FROM flight WHERE key = ?", (key,)).fetchone()
-        if held and self._owner.alive(held["owner"]):
+        if held and self.alive(held["owner"]):
             return "held"
         if held:
             self._inherit(connection, held["owner"])
@@ -210,7 +204,7 @@ class Ledger:
             flying = connection.execute(f"SELECT owner, {_COLUMNS} FROM flight WHERE run = ?", (run,)).fetchall()
             if not sum((Spending(*tuple(row)[1:]) for row in flying), spent).within(limits):
                 for owner in {row["owner"] for row in flying}:
-                    if not self._owner.alive(owner):
+                    if not self.alive(owner):
                         self._inherit(connection, owner)
                 return "full" if flying and spent.within(limits) else "spent"
         size = most.completion_tokens * _BYTES_A_TOKEN + 2 * most.prompt_tokens + _BYTES_A_ROW
@@ -229,14 +223,14 @@ class Ledger:
     def _inherit(self, connection: sqlite3.Connection, owner: str) -> None:
         """Settle what a dead process left: replies it rescued are recorded, the rest was perhaps paid."""
         for line in self._owner.rescued(owner):
-            _commit(connection, _entry(json.loads(line)))
+            _commit(connection, from_row(json.loads(line)))
         for row in connection.execute("SELECT key FROM flight WHERE owner = ?", (owner,)).fetchall():
             _settle(connection, row["key"], "lost")
         self._writer.afterwards(lambda: self._owner.bury(owner))
 
     def _rescue(self, entry: Entry) -> None:
         self._flying.pop(entry.key, None)
-        self._owner.rescue(json.dumps(_row(entry), ensure_ascii=False))
+        self._owner.rescue(json.dumps(to_row(entry), ensure_ascii=False))
         self._rescued[entry.key] = entry
 
 
@@ -255,9 +249,21 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _settle(connection: sqlite3.Connection, key: str, kind: str | None, paid: Spending | None = None) -> None:
-    """End a flight; `kind` is the account that its cost goes to, none where nothing was paid."""
-    row = connection.execute(f"DELETE FROM flight WHERE key = ? RETURNING run, {_COLUMNS}", (key,)).fetchone()
+def _settle(
+    connection: sqlite3.Connection, key: str, kind: str | None, paid: Spending | None = None, owner: str | None = None
+) -> None:
+    """End a flight, whosever it is or only an owner's.
+
+    Args:
+        connection: of the writer.
+        key: of the request.
+        kind: the account that its cost goes to; none where nothing was paid.
+        paid: the cost, if it is known; what was reserved otherwise.
+        owner: whose flight it must be.
+    """
+    row = connection.execute(
+        f"DELETE FROM flight WHERE key = ? AND owner = coalesce(?, owner) RETURNING run, {_COLUMNS}", (key, owner)
+    ).fetchone()
     if row is None or kind is None:
         return
     _credit(connection, row["run"], kind, paid or Spending(*tuple(row)[1:]))
@@ -273,50 +279,13 @@ def _credit(connection: sqlite3.Connection, run: str, kind: str, amount: Spendin
 
 
 def _commit(connection: sqlite3.Connection, entry: Entry) -> None:
-    row = _row(entry)
-    connection.execute(
+    row = to_row(entry)
+    cursor = connection.execute(
         f"INSERT INTO reply ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) ON CONFLICT (key) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in row)
         + " WHERE reply.refused IS NOT NULL",
         tuple(row.values()),
     )
     _settle(connection, entry.key, None if entry.refused else "spent", entry.spent)
-    if entry.doubted:
+    if entry.doubted and cursor.rowcount:
         _credit(connection, entry.run, "doubted", entry.spent)
-
-
-def _row(entry: Entry) -> dict[str, Any]:
-    answer, spent = entry.answer, entry.spent
-    return {
-        "key": entry.key,
-        "request": entry.request,
-        "task": entry.task,
-        "run": entry.run,
-        "url": answer.url,
-        "at": entry.at,
-        "refused": None if entry.refused is None else json.dumps(entry.refused),
-        "text": answer.text,
-        "reasoning": answer.reasoning,
-        "finish_reason": answer.finish_reason,
-        "requests": spent.requests,
-        "prompt_tokens": spent.prompt_tokens,
-        "completion_tokens": spent.completion_tokens,
-        "cost": spent.cost,
-        "doubted": int(entry.doubted),
-    }
-
-
-def _entry(row: Any) -> Entry:
-    answer = Answer(
-        row["text"],
-        row["reasoning"],
-        row["finish_reason"],
-        row["prompt_tokens"],
-        row["completion_tokens"],
-        row["url"],
-    )
-    spent = Spending(row["requests"], row["prompt_tokens"], row["completion_tokens"], row["cost"])
-    refused = None if row["refused"] is None else tuple(json.loads(row["refused"]))
-    return Entry(
-        row["key"], row["request"], row["task"], row["run"], row["at"], answer, spent, bool(row["doubted"]), refused
-    )

@@ -74,11 +74,15 @@ class TeacherRequest:
         return {name: value for name, value in fields.items() if value is not None}
 
     @cached_property
+    def prompt_bytes(self) -> int:
+        """Of the messages, in UTF-8."""
+        return sum(len(content.encode()) for _, content in self.messages)
+
+    @cached_property
     def most_prompt_tokens(self) -> int:
         """No tokenizer makes more tokens of the prompt: a byte each, and what the server adds."""
-        size = _TOKENS_A_REQUEST + sum(
-            len(content.encode()) + len(role) + _TOKENS_A_MESSAGE for role, content in self.messages
-        )
+        size = _TOKENS_A_REQUEST + self.prompt_bytes
+        size += sum(len(role) + _TOKENS_A_MESSAGE for role, _ in self.messages)
         return size if self.schema is None else size + len(json.dumps(json_schema(self.schema)))
 
     def canonical(self, identity: Identity) -> str:

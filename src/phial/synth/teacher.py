@@ -20,10 +20,11 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from phial.errors import PhialError
-from phial.synth.budget import Limits, Price, Spending, most, settled
+from phial.synth.budget import Limits, Price, most
+from phial.synth.entry import Entry, answered, refused
 from phial.synth.faults import BudgetSpent, Busy, Failed, MissingReply, Refused, Unanswered, Unusable
-from phial.synth.ledger import Account, Entry, Ledger
-from phial.synth.reply import Answer, Reply, split_reasoning
+from phial.synth.ledger import Account, Ledger
+from phial.synth.reply import Answer, Reply
 from phial.synth.request import Identity, TeacherRequest, request_key
 from phial.synth.structure import complaint, read_object
 
@@ -286,14 +287,14 @@ class LedgerTeacher:
     async def _send(self, send: Send, request: TeacherRequest, canonical: str, key: str) -> Reply:
         """Send a claimed request and record what came back; on a fault the claim is given back."""
         perhaps_paid = True  # unless it is known better, also where this task is cancelled meanwhile
-        refusal: Refused | None = None
-        answer, spent, doubted = Answer(""), Spending(), False
+        place = (key, canonical, request.task, self.run)
         try:
             try:
                 answer = await send(request, key)
-                spent, doubted = settled(request, answer, self.price)
+                reserved = most(request, self.price)
+                entry = answered(*place, answer, request.prompt_bytes, reserved, self.price)
             except Refused as fault:
-                refusal = fault
+                entry = refused(*place, fault.reason, fault.what)
             except Failed as fault:
                 perhaps_paid = fault.perhaps_paid
                 raise
@@ -304,14 +305,10 @@ class LedgerTeacher:
             self.ledger.release(key, perhaps_paid=perhaps_paid)
             raise
         self._heard = self._patience.now()
-        thought, text = split_reasoning(answer.text)
-        answer = replace(answer, text=text, reasoning=answer.reasoning or thought)
-        refused = (refusal.reason, refusal.what) if refusal else None
-        entry = Entry(key, canonical, request.task, self.run, time.time(), answer, spent, doubted, refused)
         await self.ledger.commit(entry)
-        if refusal:
+        if entry.refused:
             self.counts.refused += 1
-            raise refusal
+            raise Refused(*entry.refused, where=_place(request))
         self.counts.answered += 1
         return _reply(entry, recorded=False)
 
