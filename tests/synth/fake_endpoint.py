@@ -41,7 +41,7 @@ class FakeEndpoint:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Count, and hand on."""
-        body = await request.json() if request.can_read_body else {}
+        body = await request.json() if request.content_type == "application/json" and request.can_read_body else {}
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
         self.paths.append(request.path_qs)

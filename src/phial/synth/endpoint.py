@@ -84,10 +84,11 @@ class Endpoint:
         """The whole address of a request."""
         return self.address(_PATHS[self.api])
 
-    def address(self, path: str) -> str:
+    def address(self, path: str, query: str = "") -> str:
         """The whole address of something below the url."""
         parts = urlsplit(self._base)
-        return urlunsplit((parts.scheme, parts.netloc, (parts.path.rstrip("/") or "/v1") + path, parts.query, ""))
+        both = "&".join(filter(None, (parts.query, query)))
+        return urlunsplit((parts.scheme, parts.netloc, (parts.path.rstrip("/") or "/v1") + path, both, ""))
 
     @cached_property
     def public_url(self) -> str:

@@ -6,6 +6,8 @@ teacher (a wrong key, a spent budget, a missing recording) concerns all of them 
 
 from __future__ import annotations
 
+import asyncio
+
 from phial.errors import PhialError
 
 
@@ -71,3 +73,7 @@ class Throttled(Exception):
     def __init__(self, retry_after: float | None) -> None:
         self.retry_after = retry_after
         super().__init__()
+
+
+class CancelledUnsent(asyncio.CancelledError):
+    """A request was cancelled before anything of it was sent, so nothing can have been paid."""

@@ -7,8 +7,10 @@ found by its dead lock, and counted as perhaps paid.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -123,7 +125,12 @@ class Ledger:
         Raises:
             PhialError: the disk is full; nothing may be sent any more.
         """
-        return await self._writer.ask(lambda connection: self._claim(connection, key, run, most, limits))
+        claim = self._writer.put(lambda connection: self._claim(connection, key, run, most, limits))
+        try:
+            return await asyncio.shield(asyncio.wrap_future(claim))
+        except asyncio.CancelledError:  # nobody is there any more to give it back
+            claim.add_done_callback(lambda done: self._abandon(key, done))
+            raise
 
     async def commit(self, entry: Entry) -> None:
         """Record a reply, or a refusal, and what it cost; returns when it is on the disk.
@@ -141,7 +148,7 @@ class Ledger:
             perhaps_paid: count what was reserved as spent: the request was sent and its answer lost.
         """
         kind = "lost" if perhaps_paid else None
-        self._writer.put(lambda connection: self._land(key, _settle(connection, key, kind, owner=self.owner)))
+        self._writer.put(lambda connection: self._land(key, settle(connection, key, kind, owner=self.owner)))
 
     def account(self, run: str) -> Account:
         """What a run has spent, over all its processes and resumptions."""
@@ -217,6 +224,10 @@ class Ledger:
         connection.execute("INSERT INTO flight VALUES (?,?,?,?,?,?,?)", (key, self._owner.name, run, *amounts))
         return "yours"
 
+    def _abandon(self, key: str, claim: Future[Claim]) -> None:
+        if not claim.exception() and claim.result() == "yours":
+            self.release(key, perhaps_paid=False)
+
     def _land(self, key: str, _: None) -> None:
         self._flying.pop(key, None)
 
@@ -225,7 +236,7 @@ class Ledger:
         for line in self._owner.rescued(owner):
             _commit(connection, from_row(json.loads(line)))
         for row in connection.execute("SELECT key FROM flight WHERE owner = ?", (owner,)).fetchall():
-            _settle(connection, row["key"], "lost")
+            settle(connection, row["key"], "lost")
         self._writer.afterwards(lambda: self._owner.bury(owner))
 
     def _rescue(self, entry: Entry) -> None:
@@ -249,7 +260,7 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _settle(
+def settle(
     connection: sqlite3.Connection, key: str, kind: str | None, paid: Spending | None = None, owner: str | None = None
 ) -> None:
     """End a flight, whosever it is or only an owner's.
@@ -286,6 +297,6 @@ def _commit(connection: sqlite3.Connection, entry: Entry) -> None:
         + " WHERE reply.refused IS NOT NULL",
         tuple(row.values()),
     )
-    _settle(connection, entry.key, None if entry.refused else "spent", entry.spent)
+    settle(connection, entry.key, None if entry.refused else "spent", entry.spent)
     if entry.doubted and cursor.rowcount:
         _credit(connection, entry.run, "doubted", entry.spent)

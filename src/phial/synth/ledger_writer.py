@@ -86,15 +86,13 @@ class Writer:
             self._thread.join()
 
     def _run(self) -> None:
-        open_ = True
-        while open_:
+        """Write until `close`, and then what is still there."""
+        closing = False
+        while not closing or not self._jobs.empty():
             jobs = [self._jobs.get()]
-            while len(jobs) < _BATCH:
-                try:
-                    jobs.append(self._jobs.get_nowait())
-                except queue.Empty:
-                    break
-            open_ = None not in jobs
+            while len(jobs) < _BATCH and not self._jobs.empty():
+                jobs.append(self._jobs.get())
+            closing = closing or None in jobs
             self._write([job for job in jobs if job is not None])
         self._connection.close()
 

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from phial.errors import PhialError
 from phial.synth.budget import Limits, Price, most
 from phial.synth.entry import Entry, answered, refused
-from phial.synth.faults import BudgetSpent, Busy, Failed, MissingReply, Refused, Unanswered, Unusable
+from phial.synth.faults import BudgetSpent, Busy, CancelledUnsent, Failed, MissingReply, Refused, Unanswered, Unusable
 from phial.synth.ledger import Account, Ledger
 from phial.synth.reply import Answer, Reply
 from phial.synth.request import Identity, TeacherRequest, request_key
@@ -298,7 +298,7 @@ class LedgerTeacher:
             except Failed as fault:
                 perhaps_paid = fault.perhaps_paid
                 raise
-            except (Busy, PhialError):
+            except (Busy, CancelledUnsent, PhialError):
                 perhaps_paid = False
                 raise
         except BaseException:
