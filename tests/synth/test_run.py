@@ -1,8 +1,14 @@
 """Seeds through a flow: yield, order, resumption, salvage, faults."""
 
 import asyncio
+import errno
 import json
-from collections.abc import AsyncIterator
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +16,7 @@ from pydantic import BaseModel
 
 from phial.errors import PhialError
 from phial.record import Lineage, Record, read_records
+from phial.synth import shard
 from phial.synth.budget import Limits, Price
 from phial.synth.estimate import estimate
 from phial.synth.faults import BudgetSpent, Failed, MissingReply, Refused
@@ -17,8 +24,9 @@ from phial.synth.flow import Tools, flow
 from phial.synth.ledger import Ledger
 from phial.synth.procedural import IDENTITY as BOOK
 from phial.synth.procedural import Procedural
+from phial.synth.progress import Progress
 from phial.synth.request import Identity, TeacherRequest
-from phial.synth.run import Plan, Progress, run_flow
+from phial.synth.run import Plan, run_flow
 from phial.synth.scripted import Scripted
 from phial.synth.teacher import LedgerTeacher, Patience, Teacher
 
@@ -75,6 +83,9 @@ def test_every_seed_is_worked_on_and_every_drop_counted(tmp_path: Path) -> None:
         report = run_flow(shout, seeds(50), teacher_of(ledger, write), tmp_path / "run", plan, told.append)
         assert (report.accepted, report.dropped, report.complete) == (45, {"ends with 7": 5}, True)
         assert told[-1].accepted == 45 and told[-1].account.spent.requests == len(write.asked) == 95
+    assert told[-1].line() == (
+        f"45 accepted of 50 seeds · 0 under way · dropped: ends with 7 5 · 95 requests · {report.spent.tokens:,} tokens"
+    )
     records = list(read_records(tmp_path / "run/records.parquet"))
     expected = [f"{i} and" for i in range(50) if i % 10 != 7]
     assert [record.content.rsplit(" ", 1)[0] for record in records] == expected
@@ -232,3 +243,87 @@ def test_a_dry_run_sends_nothing_and_bounds_the_cost(tmp_path: Path) -> None:
         report = run_flow(solve, seeds(100), paid, tmp_path / "run")
         assert 0.2 * guess.about.cost < report.spent.cost <= guess.most.cost
         assert asyncio.run(estimate(solve, iter(seeds(100)), 100, teacher)).about.requests == 0
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+import test_run
+from phial.synth.ledger import Ledger
+from phial.synth.run import run_flow
+
+folder = Path(sys.argv[1])
+write = test_run.noting(folder / "asked", int(sys.argv[2]))
+with Ledger(folder / "ledger.sqlite") as ledger:
+    run_flow(test_run.shout, test_run.seeds(50), test_run.teacher_of(ledger, write), folder / "run", test_run.FEW)
+"""
+FEW = Plan(shard_size=8, together=6)
+
+
+def noting(path: Path, last: int) -> Counting:
+    """A teacher that writes down what it is asked, and kills its process when it is asked so often."""
+
+    class Noting(Counting):
+        def __call__(self, request: TeacherRequest) -> str:
+            words = super().__call__(request)
+            with path.open("a") as file:
+                file.write(self.asked[-1] + "\n")
+            if len(self.asked) == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return words
+
+    return Noting()
+
+
+def test_killed_at_any_request_a_run_asks_again_only_what_was_in_flight(tmp_path: Path) -> None:
+    committed: set[str] = set()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
+    for last in (1, 23, 40):
+        before = len((tmp_path / "asked").read_text().splitlines()) if committed else 0
+        process = subprocess.run([sys.executable, "-c", KILLED, tmp_path, str(last)], env=environment)
+        assert process.returncode == -signal.SIGKILL
+        asked = (tmp_path / "asked").read_text().splitlines()
+        assert not committed & set(asked[before:])
+        with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+            requests = [json.loads(line) for (line,) in connection.execute("SELECT request FROM reply")]
+        committed = {" ".join(text for _, text in request["body"]["messages"]) for request in requests}
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        write = noting(tmp_path / "asked", 0)
+        report = run_flow(shout, seeds(50), teacher_of(ledger, write), tmp_path / "run", FEW)
+    assert not committed & set(write.asked)
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert (len(set(asked)), report.accepted, report.spent.requests) == (95, 45, 95)
+    # What was claimed and not sent when the process died is perhaps paid, too: nobody can know.
+    assert len(asked) - 95 <= report.lost.requests <= 3 * FEW.together
+
+
+def test_seeds_that_break_off_leave_what_is_under_way(tmp_path: Path) -> None:
+    def breaking() -> Iterator[Record]:
+        yield from seeds(20)
+        raise PhialError("not UTF-8", where="seeds.txt", do="save it as UTF-8")
+
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        write = Counting()
+        with pytest.raises(PhialError, match="not UTF-8"):
+            run_flow(shout, breaking(), teacher_of(ledger, write), tmp_path / "run", Plan(shard_size=5))
+        assert ledger.account("").lost.requests == 0 and len(list((tmp_path / "run/shards").glob("*.parquet"))) == 4
+
+
+def test_no_room_for_records_is_told_and_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = True
+
+    def write_aside(path: Path, records: Iterable[Record]) -> int:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, records)
+
+    real = shard.write_aside
+    monkeypatch.setattr(shard, "write_aside", write_aside)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        write = Counting()
+        with pytest.raises(PhialError, match="no room to write records: No space left"):
+            run_flow(shout, seeds(50), teacher_of(ledger, write), tmp_path / "run", Plan(shard_size=5, together=5))
+        asked = len(write.asked)
+        full = False
+        assert run_flow(shout, seeds(50), teacher_of(ledger, write), tmp_path / "run").accepted == 45
+        assert asked < 95 == len(write.asked)

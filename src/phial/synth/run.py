@@ -22,10 +22,9 @@ from typing import Any
 
 from phial.errors import PhialError
 from phial.record import Record
-from phial.synth.budget import Spending
 from phial.synth.faults import TeacherFault, Unanswered
 from phial.synth.flow import Flow, Tools
-from phial.synth.ledger import Account
+from phial.synth.progress import Progress, Report
 from phial.synth.shard import Made, Shard, remove_stale, write_text_aside, write_whole
 from phial.synth.teacher import LedgerTeacher
 
@@ -53,58 +52,6 @@ class Plan:
     together: int = 256
     shard_size: int = 64
     workers: int = 2
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is.
-
-    Attributes:
-        seeds: finished.
-        accepted: records so far.
-        under_way: seeds begun and not finished.
-        dropped: by reason, so far.
-        unanswered: seeds that wait for another round.
-        account: what the run has spent.
-        seconds: since this process began.
-    """
-
-    seeds: int
-    accepted: int
-    under_way: int
-    dropped: dict[str, int]
-    unanswered: int
-    account: Account
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a run did; written as run.json beside its records.
-
-    Attributes:
-        flow: name and version.
-        seeds: that were worked on.
-        accepted: records in records.parquet.
-        spare: records beyond `accept`, of seeds that were under way when it was reached; their replies are recorded.
-        dropped: by reason.
-        unanswered: seeds that the teacher could not be asked about; run again for them.
-        complete: whether every seed was worked on, or enough were.
-        spent: over all processes of the run.
-        lost: perhaps paid for, without an answer.
-        doubted: replies whose token count is an estimate.
-    """
-
-    flow: str
-    seeds: int
-    accepted: int
-    spare: int
-    dropped: dict[str, int]
-    unanswered: int
-    complete: bool
-    spent: Spending
-    lost: Spending
-    doubted: int
 
 
 def run_flow(
@@ -326,6 +273,7 @@ class Run:
                     dict(self._drops),
                     len(self._unanswered),
                     self._teacher.account(),
+                    self._teacher.limits,
                     now - self._began,
                 )
             )
