@@ -1,0 +1,141 @@
+"""Part of a run's seeds and what was made of them; on the disk once all of it is finished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from uuid import uuid4
+
+from phial.record import Record, read_records, write_records
+from phial.synth.flow import Drop
+
+_PARTIAL = ".partial"
+_STALE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made of one seed."""
+
+    records: tuple[Record, ...]
+    drops: tuple[Drop, ...]
+
+
+class Shard:
+    """Some seeds, in the run's order, and what was made of them.
+
+    Args:
+        folder: where shards lie.
+        base: what decides the content beside the seeds.
+        seeds: at least one.
+
+    Attributes:
+        path: of the records; named by what decides the content. Drops and counts lie beside it.
+        seeds: those that are not finished; empty once the shard is on the disk.
+        count: of all seeds.
+        finished: whether it is on the disk.
+        accepted: records, where finished.
+        dropped: by reason, where finished.
+    """
+
+    def __init__(self, folder: Path, base: str, seeds: Sequence[Record]) -> None:
+        names = [seed.id for seed in seeds]
+        key = hashlib.sha256(json.dumps([base, names]).encode()).hexdigest()
+        self.path = folder / f"{key[:16]}.parquet"
+        self.seeds = list(seeds)
+        self.count = len(names)
+        self.finished = False
+        self.accepted = 0
+        self.dropped: dict[str, int] = {}
+        self._made: dict[int, Made] = {}
+        counts = self.path.with_suffix(".json")
+        if counts.is_file():
+            self._end(json.loads(counts.read_text()))
+
+    def put(self, place: int, made: Made) -> None:
+        """Take in what was made of a seed; with the last one the shard is written.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        self._made[place] = made
+        if len(self._made) < self.count:
+            return
+        drops = [
+            {"seed": seed.id, **asdict(drop)}
+            for place, seed in enumerate(self.seeds)
+            for drop in self._made[place].drops
+        ]
+        accepted = write_aside(self.path, self.records())
+        lines = "".join(json.dumps(drop, ensure_ascii=False) + "\n" for drop in drops)
+        write_text_aside(self.path.with_suffix(".dropped.jsonl"), lines)
+        dropped = Counter(drop["reason"] for drop in drops)
+        counts = {"seeds": self.count, "accepted": accepted, "dropped": dict(sorted(dropped.items()))}
+        write_text_aside(self.path.with_suffix(".json"), json.dumps(counts))  # last: with it the shard is finished
+        self._end(counts)
+
+    def records(self) -> Iterator[Record]:
+        """What it has so far, in the seeds' order."""
+        if self.finished:
+            yield from read_records(self.path)
+        for place in sorted(self._made):
+            yield from self._made[place].records
+
+    def _end(self, counts: dict) -> None:
+        self.finished, self.accepted, self.dropped = True, counts["accepted"], counts["dropped"]
+        self.seeds.clear()
+        self._made.clear()
+
+
+def write_whole(folder: Path, shards: Iterable[Shard], count: int | None) -> int:
+    """Write the first `count` records of the shards, or all, as records.parquet."""
+    records = (record for shard in shards for record in shard.records())
+    return write_aside(folder / "records.parquet", islice(records, count))
+
+
+def write_aside(path: Path, records: Iterable[Record]) -> int:
+    """Write a Parquet file that is there whole or not at all."""
+    aside = _aside(path)
+    try:
+        count = write_records(aside, records)
+        _settle(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return count
+
+
+def write_text_aside(path: Path, text: str) -> None:
+    """Write a text file that is there whole or not at all."""
+    aside = _aside(path)
+    try:
+        aside.write_text(text)
+        _settle(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove what killed processes were writing; another process may be at work on the young ones."""
+    for path in folder.glob(f"*{_PARTIAL}"):
+        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{uuid4().hex[:8]}{_PARTIAL}")
+
+
+def _settle(aside: Path, path: Path) -> None:
+    descriptor = os.open(aside, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(aside, path)
