@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,13 +44,13 @@ class TorchAdapters:
                 if any(part.lora_a.shape[1] != columns or part.first + len(part.lora_b) > rows for part in parts):
                     raise PhialError(f"the adapter does not fit {name}", where="engine", do="give the model's own")
             self._held[adapter] = {
-                name: [
-                    (part.first, *(torch.from_numpy(m).to(self._device) for m in (part.lora_a, part.lora_b)))
-                    for part in parts
-                ]
+                name: [(part.first, self._tensor(part.lora_a), self._tensor(part.lora_b)) for part in parts]
                 for name, parts in adapter.parts.items()
             }
         return self._held[adapter]
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(self._device)
 
     @contextmanager
     def on(self, adapters: Sequence[Adapter | None]) -> Iterator[None]:

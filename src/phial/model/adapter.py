@@ -93,6 +93,14 @@ class _Settings:
     ranks: Mapping[str, int]
     alphas: Mapping[str, float]
 
+    def __post_init__(self) -> None:
+        for rank in (self.rank, *self.ranks.values()):
+            if type(rank) is not int or rank < 1:
+                raise ValueError(f"r = {rank!r}")
+        for alpha in (self.alpha, *self.alphas.values()):
+            if type(alpha) not in (int, float) or not math.isfinite(alpha):
+                raise ValueError(f"lora_alpha = {alpha!r}")
+
     def rank_of(self, module: str) -> int:
         """Rank of one module."""
         return int(_match(self.ranks, module, self.rank))
@@ -100,7 +108,7 @@ class _Settings:
     def scale_of(self, module: str) -> float:
         """Scale of one module: alpha / rank, or alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732)."""
         alpha, rank = _match(self.alphas, module, self.alpha), self.rank_of(module)
-        return alpha / math.sqrt(rank) if self.rank_stabilised else alpha / rank
+        return float(alpha) / (math.sqrt(rank) if self.rank_stabilised else rank)
 
 
 def read_adapter(folder: Path, config: ModelConfig) -> Adapter:
@@ -131,7 +139,8 @@ def read_adapter(folder: Path, config: ModelConfig) -> Adapter:
             parts: dict[str, list[LowRank]] = {}
             for module in modules:
                 lora_a, lora_b = (_floats(file.get_tensor(_PREFIX + module + kind)) for kind in (_A, _B))
-                scaled = lora_b * np.float32(settings.scale_of(module))
+                with np.errstate(over="ignore"):  # infinity is found below
+                    scaled = lora_b * np.float32(settings.scale_of(module))
                 if not (np.isfinite(lora_a).all() and np.isfinite(scaled).all()):
                     raise PhialError(f"a value of {module} is not finite", where=str(path), do="train it again")
                 place = places[module]
@@ -170,11 +179,13 @@ def _modules(
 ) -> list[str]:
     """The published modules that have an adapter, all of whose shapes fit."""
     where = str(path)
-    modules = sorted({name.removeprefix(_PREFIX).rpartition(".lora_")[0] for name in shapes})
-    expected = {_PREFIX + module + kind for module in modules for kind in (_A, _B)}
-    for name in sorted(expected ^ set(shapes)):
-        fault = "is missing" if name in expected else "is no LoRA tensor of a linear layer"
-        raise PhialError(f"tensor {name} {fault}", where=where, do=_MERGE)
+    for name in shapes:
+        if not (name.startswith(_PREFIX) and name.endswith((_A, _B))):
+            raise PhialError(f"tensor {name} is no LoRA tensor of a linear layer", where=where, do=_MERGE)
+    modules = sorted({name.removeprefix(_PREFIX).removesuffix(_A).removesuffix(_B) for name in shapes})
+    for name in (_PREFIX + module + kind for module in modules for kind in (_A, _B)):
+        if name not in shapes:
+            raise PhialError(f"tensor {name} is missing", where=where, do="get or make the adapter again")
     for module in modules:
         place = places.get(module)
         if place is None:
@@ -204,17 +215,16 @@ def _read_settings(path: Path) -> _Settings:
         unknown = value and key not in _HARMLESS
         if unknown or (key == "bias" and value != "none") or (key == "init_lora_weights" and _initialises(value)):
             raise PhialError(f"{key} = {str(value)[:60]!r} is more than plain LoRA", where=where, do=_MERGE)
-    rank, alpha = facts.get("r"), facts.get("lora_alpha")
     ranks, alphas = facts.get("rank_pattern") or {}, facts.get("alpha_pattern") or {}
     for name, patterns in (("rank_pattern", ranks), ("alpha_pattern", alphas)):
         if not isinstance(patterns, dict) or not all(map(_NAMES.fullmatch, patterns)):
             # a stranger's regular expression can take for ever
             raise PhialError(f"{name} has more than names of modules", where=where, do="write each module's name")
-    if not all(type(value) is int and value > 0 for value in (rank, *ranks.values())) or not all(
-        type(value) in (int, float) and math.isfinite(value) for value in (alpha, *alphas.values())
-    ):
-        raise PhialError("r or lora_alpha is no sensible number", where=where, do="give a folder that peft wrote")
-    return _Settings(rank, alpha, bool(facts.get("use_rslora")), ranks, alphas)
+    try:
+        return _Settings(facts["r"], facts["lora_alpha"], bool(facts.get("use_rslora")), ranks, alphas)
+    except (KeyError, ValueError, OverflowError) as error:
+        what = f"{CONFIG} has no sensible ranks and scales: {error}"
+        raise PhialError(what, where=where, do="give a folder that peft wrote") from error
 
 
 def _initialises(value: object) -> bool:

@@ -121,7 +121,8 @@ def turned_by_head(weight: Tensor, config: ModelConfig) -> Tensor:
 def turned_values(tensor: Tensor, config: ModelConfig, first: int = 0) -> Tensor:
     """Rows of queries, keys and values, from the row `first` on, or their bias; the values of every head turned."""
     start = max(0, (config.num_attention_heads + config.num_key_value_heads) * config.head_dim - first)
-    values = tensor[start:].reshape(len(tensor[start:]) // config.head_dim, config.head_dim, -1)
+    width = tensor.shape[1] if tensor.ndim == 2 else 1
+    values = tensor[start:].reshape(-1, config.head_dim, width)
     turned = hadamard(values.transpose(1, 2)).transpose(1, 2)
     return torch.cat([tensor[:start], turned.reshape(tensor[start:].shape)])
 
