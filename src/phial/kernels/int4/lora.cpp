@@ -10,26 +10,50 @@ namespace {
 constexpr long RANKS = 4;  // rows of a, and
 constexpr long BLOCKS = 64;  // blocks of b that are one piece of work: they stay in a cache for all tokens
 
-float dot(const float* a, const float* x, long width) {
-    Floats sums[4] = {};
+// R rows of a, of one token.
+template <int R>
+INLINE void dots(const float* a, const float* x, long width, float* to) {
+    Floats sums[R][4] = {};
     long i = 0;
-    for (; i + 4 * LANES <= width; i += 4 * LANES)
-        for (long k = 0; k < 4; ++k) sums[k] = sums[k] + load(a + i + k * LANES) * load(x + i + k * LANES);
-    for (long k = 0; i < width; i += LANES, ++k) {
-        const long left = std::min(width - i, LANES);
-        sums[k] = sums[k] + some(a + i, left) * some(x + i, left);
+    for (; i + 4 * LANES <= width; i += 4 * LANES) {
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k) {
+            const Floats value = load(x + i + k * LANES);
+#pragma GCC unroll 4
+            for (int r = 0; r < R; ++r) sums[r][k] = sums[r][k] + load(a + r * width + i + k * LANES) * value;
+        }
     }
-    return sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    for (int k = 0; i < width; i += LANES, ++k) {
+        const long left = std::min(width - i, LANES);
+        for (int r = 0; r < R; ++r) sums[r][k] = sums[r][k] + some(a + r * width + i, left) * some(x + i, left);
+    }
+    for (int r = 0; r < R; ++r) to[r] = sum((sums[r][0] + sums[r][1]) + (sums[r][2] + sums[r][3]));
 }
 
 // Ranks [first, last) of all parts together, of one token.
 void inner_values(const Additions& additions, const float* x, long width, long first, long last, float* inner) {
     long start = 0;
     for (const LowRank* part = additions.parts; part < additions.parts + additions.count; ++part) {
-        const long end = start + part->rank;
-        for (long j = std::max(first, start); j < std::min(last, end); ++j)
-            inner[j] = dot(part->a + (j - start) * width, x, width);
+        const long end = start + part->rank, stop = std::min(last, end);
+        long j = std::max(first, start);
+        for (; j + 2 <= stop; j += 2) dots<2>(part->a + (j - start) * width, x, width, inner + j);
+        if (j < stop) dots<1>(part->a + (j - start) * width, x, width, inner + j);
         start = end;
+    }
+}
+
+// B blocks of one part from `block` on, of one token.
+template <int B>
+INLINE void add_blocks(const LowRank& part, const float* inner, long block, float* y) {
+    Floats added[B] = {};
+    const float* b = part.b + block * LANES * part.rank;
+    for (long j = 0; j < part.rank; ++j)
+#pragma GCC unroll 8
+        for (int k = 0; k < B; ++k) added[k] = added[k] + load(b + (k * part.rank + j) * LANES) * inner[j];
+    for (int k = 0; k < B; ++k) {
+        const long row = (block + k) * LANES, left = std::min(part.rows - row, LANES);
+        float* to = y + part.first + row;
+        put(to, some(to, left) + added[k], left);
     }
 }
 
@@ -37,15 +61,10 @@ void inner_values(const Additions& additions, const float* x, long width, long f
 void outer_values(const Additions& additions, const float* inner, long first, long last, float* y) {
     long start = 0;
     for (const LowRank* part = additions.parts; part < additions.parts + additions.count; ++part) {
-        const long end = start + (part->rows + LANES - 1) / LANES;
-        for (long block = std::max(first, start); block < std::min(last, end); ++block) {
-            const long row = (block - start) * LANES, left = std::min(part->rows - row, LANES);
-            const float* b = part->b + row * part->rank;
-            Floats added{};
-            for (long j = 0; j < part->rank; ++j) added = added + load(b + j * LANES) * inner[j];
-            float* to = y + part->first + row;
-            put(to, some(to, left) + added, left);
-        }
+        const long end = start + (part->rows + LANES - 1) / LANES, stop = std::min(last, end);
+        long block = std::max(first, start);
+        for (; block + 8 <= stop; block += 8) add_blocks<8>(*part, inner, block - start, y);
+        for (; block < stop; ++block) add_blocks<1>(*part, inner, block - start, y);
         inner += part->rank;
         start = end;
     }
