@@ -20,14 +20,13 @@ from phial.engine.backend import Backend, Paced, Work
 from phial.engine.constraint import Matcher
 from phial.engine.lanes import Lanes
 from phial.engine.plan import Limits
-from phial.engine.request import Generation, Request, Sampling
+from phial.engine.request import Generation, Request, Sampling, longest
 from phial.engine.resident import Pin
 from phial.engine.scheduler import Scheduler
 from phial.engine.sequence import Live
 from phial.engine.speculate import Drafts
 from phial.engine.stepper import Stepper
 from phial.engine.stream import Stream
-from phial.errors import PhialError
 from phial.model.adapter import Adapter
 from phial.model.config import uses_long_factors
 from phial.tokens.tokenizer import Tokenizer
@@ -274,7 +273,7 @@ class Engine:
             PhialError: the prompt is empty or longer than the context, or its adapter is not loaded.
             NoRoom: it does not fit the cache beside what is pinned and running.
         """
-        self._limit(request, "prompt")
+        longest(request, self.max_length, self.backend.config.vocab_size, "prompt")
         adapter = self._adapters.find(request.adapter)
         with self._scheduler.turn:
             return self._scheduler.residents.add(request, adapter)
@@ -332,20 +331,6 @@ class Engine:
         """Names of the adapters that are loaded."""
         return self._adapters.names
 
-    def _limit(self, request: Request, where: str) -> int:
-        if not len(request.ids):
-            raise PhialError("the prompt is empty", where=where, do="begin it with the BOS token")
-        if len(request.ids) >= self.max_length:
-            raise PhialError(
-                f"the prompt has {len(request.ids)} tokens; the model's context is {self.max_length}, answer included",
-                where=where,
-                do="shorten the prompt or use a model with a longer context",
-            )
-        vocab_size = self.backend.config.vocab_size
-        if not 0 <= min(request.ids) <= max(request.ids) < vocab_size:
-            raise PhialError(f"a token outside the vocabulary of {vocab_size}", where=where, do="use its tokenizer")
-        return min(self.max_length, len(request.ids) + request.sampling.max_tokens)
-
     def _live(
         self,
         request: Request,
@@ -356,7 +341,7 @@ class Engine:
         matcher: Matcher | None = None,
         adapter: Adapter | None = None,
     ) -> Live:
-        limit = self._limit(request, where)
+        limit = longest(request, self.max_length, self.backend.config.vocab_size, where)
         adapter = adapter or self._adapters.find(request.adapter)
         drafts = self._drafts() if self._drafts else None
         emit = stream.put if stream else None

@@ -240,5 +240,30 @@ class Generation:
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
+def longest(request: Request, max_length: int, vocab_size: int, where: str) -> int:
+    """How long prompt and answer may become together.
+
+    Args:
+        request: what is asked.
+        max_length: the model's context.
+        vocab_size: of its vocabulary.
+        where: for the error.
+
+    Raises:
+        PhialError: the prompt is empty, leaves no room for an answer, or has a token outside the vocabulary.
+    """
+    if not len(request.ids):
+        raise PhialError("the prompt is empty", where=where, do="begin it with the BOS token")
+    if len(request.ids) >= max_length:
+        raise PhialError(
+            f"the prompt has {len(request.ids)} tokens; the model's context is {max_length}, answer included",
+            where=where,
+            do="shorten the prompt or use a model with a longer context",
+        )
+    if not 0 <= min(request.ids) <= max(request.ids) < vocab_size:
+        raise PhialError(f"a token outside the vocabulary of {vocab_size}", where=where, do="use its tokenizer")
+    return min(max_length, len(request.ids) + request.sampling.max_tokens)
+
+
 def _refuse(what: str, do: str) -> None:
     raise PhialError(what, where="sampling", do=do)
