@@ -168,6 +168,7 @@ def quantize(
     typer.echo("\n".join([*report.lines(), f"written to {folder}"]))
 
 
+AdapterOption = Annotated[Path | None, typer.Option("--adapter", help="Folder of a LoRA adapter in peft's layout.")]
 ModelArgument = Annotated[
     str | None,
     typer.Argument(help="A run's name, a folder, a .gguf file, or a name on the Hub; without it, the embedded model."),
@@ -180,6 +181,7 @@ def ask(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 200,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 = greedy.")] = 0.0,
+    adapter: AdapterOption = None,
     to: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Answer one question on standard output.
@@ -191,7 +193,7 @@ def ask(
     if len(words) > 2:
         raise PhialError(f"{len(words)} arguments", do='quote the question: phial ask [RUN] "…"')
     model = _model(words[0] if len(words) == 2 else None, to)
-    raise typer.Exit(run_ask(model, words[-1], json_output, max_tokens, temperature))
+    raise typer.Exit(run_ask(model, words[-1], json_output, max_tokens, temperature, adapter))
 
 
 @app.command()
@@ -199,6 +201,7 @@ def chat(
     model: ModelArgument = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 200,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 = greedy.")] = 0.0,
+    adapter: AdapterOption = None,
     to: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Talk to a model: /reset forgets, Ctrl-C stops an answer, Ctrl-D ends.
@@ -207,7 +210,7 @@ def chat(
     """
     from phial.engine.console import run_chat
 
-    raise typer.Exit(run_chat(_model(model, to), max_tokens, temperature))
+    raise typer.Exit(run_chat(_model(model, to), max_tokens, temperature, adapter))
 
 
 bench = typer.Typer(no_args_is_help=True, help="Measure this machine.")

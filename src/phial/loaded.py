@@ -71,7 +71,12 @@ class Loaded:
         return Engine(Int4Backend(self.quantized, min(TOKENS, self.config.max_position_embeddings)), self.tokenizer)
 
     def generate(
-        self, text: str | Sequence[str], sampling: Sampling | None = None, *, chat: bool = True
+        self,
+        text: str | Sequence[str],
+        sampling: Sampling | None = None,
+        *,
+        chat: bool = True,
+        adapter: str | Path | None = None,
     ) -> str | list[str]:
         """Answer a user's words, or each of several; `engine` has everything else.
 
@@ -80,19 +85,24 @@ class Loaded:
             sampling: how answers are drawn; greedy, up to 200 tokens, if left out.
             chat: put the words into the model's chat format; otherwise go on with them as they are, behind the token
                 that opens a document.
+            adapter: folder of a LoRA adapter, which is loaded when it is first given, or the name that one was loaded
+                with into `engine`.
 
         Returns:
             The answer, or one a text, in order.
 
         Raises:
-            PhialError: a text that does not fit the context, or a model without a tokenizer.
+            PhialError: a text that does not fit the context, a model without a tokenizer, or an unusable adapter.
         """
         several = [text] if isinstance(text, str) else list(text)
         if chat:
             prompts = [encode_chat(self.tokenizer, [("user", words)], generation_prompt=True)[0] for words in several]
         else:
             prompts = [[self.tokenizer.bos_id, *self.tokenizer.encode(words)] for words in several]
-        answers = [answer.text for answer in self.engine.generate(prompts, sampling or Sampling())]
+        name = None if adapter is None else str(adapter)
+        if name is not None and name not in self.engine.adapters:
+            self.engine.load_adapter(name, Path(name))
+        answers = [answer.text for answer in self.engine.generate(prompts, sampling or Sampling(), adapter=name)]
         return answers[0] if isinstance(text, str) else answers
 
 

@@ -15,6 +15,7 @@ from checkpoints import tiny_config
 
 from phial.engine.backend import NoRoom, Work
 from phial.engine.blocks import Blocks
+from phial.model.adapter import Adapter
 from phial.model.config import LongRope, ModelConfig
 
 VOCAB = 300
@@ -42,8 +43,8 @@ def root(long: bool, weights: int) -> bytes:
     return hashlib.sha256(f"{long} {weights}".encode()).digest()
 
 
-def next_state(state: bytes, token: int, adapter: str | None, image: bytes = b"") -> bytes:
-    return hashlib.sha256(state + repr((token, adapter)).encode() + image).digest()
+def next_state(state: bytes, token: int, adapter: Adapter | None, image: bytes = b"") -> bytes:
+    return hashlib.sha256(state + repr((token, adapter and adapter.key)).encode() + image).digest()
 
 
 class HashingBackend:
@@ -140,15 +141,18 @@ class HashingBackend:
         states = [self.states[int(table[p // size]), p % size].hex() for p in range(len(tokens))]
         (folder / "states.json").write_text(json.dumps([tokens, states, self.long[sequence]]))
 
-    def load(self, folder: Path) -> int:
+    def load(self, folder: Path, salt: bytes = b"") -> int:
         tokens, states, long = json.loads((folder / "states.json").read_text())
-        handle, _ = self.open((), long)
+        handle, _ = self.open((), long, salt)
         self.blocks.extend(handle, tokens)
         table, size = self.blocks.table(handle), self.blocks.size
         for position, state in enumerate(states):
             self.states[int(table[position // size]), position % size] = bytes.fromhex(state)
         self.blocks.seal(handle)
         return handle
+
+    def adapt(self, adapter: Adapter) -> None:
+        pass
 
     def load_weights(self, tensors: Mapping[str, np.ndarray]) -> None:
         assert not self.long

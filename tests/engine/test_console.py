@@ -4,11 +4,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from checkpoints import ScriptedBackend, tiny_tokenizer
+from checkpoints import ScriptedBackend, random_decoder, tiny_config, tiny_tokenizer
+from lora_folders import merged, write_lora
 
+import phial
 from phial.engine.console import ask, chat, fit, run_ask, run_chat
 from phial.engine.engine import Engine
 from phial.engine.request import Sampling
+from phial.engine.torch_backend import TorchBackend
 from phial.errors import PhialError
 from phial.tokens.chat import encode_chat
 
@@ -89,9 +92,9 @@ class Listening(Engine):
         self.heard: list[list[int]] = []
         self.interrupted = interrupted
 
-    def stream(self, prompt_ids, sampling) -> Generator[str, None, None]:  # type: ignore[no-untyped-def]
+    def stream(self, prompt_ids, sampling, adapter=None) -> Generator[str, None, None]:  # type: ignore[no-untyped-def]
         self.heard.append(list(prompt_ids))
-        whole = super().stream(prompt_ids, sampling)
+        whole = super().stream(prompt_ids, sampling, adapter)
         return self._cut(whole) if len(self.heard) - 1 == self.interrupted else whole
 
     def _cut(self, whole: Generator[str, None, None]) -> Generator[str, None, None]:
@@ -150,3 +153,20 @@ def test_fit_sets_at_most_half_of_the_context_aside() -> None:
     kept, ids = fit(engine, turns, "three", max_tokens=1000)
     assert kept == turns and ids == prompt(*turns, ("user", "three"))
     assert fit(engine, turns * 9, "three", max_tokens=1000)[0] != turns * 9
+
+
+def test_an_adapter_answers(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], typed) -> None:
+    model = random_decoder(tiny_config())
+    adapter = write_lora(tmp_path / "lora", model, size=2.0)
+    expected = merged(model, adapter, tmp_path / "merged")
+    for text in ("Ada has 12", "one two"):
+        prompt, _ = encode_chat(TOKENIZER, [("user", text)], generation_prompt=True)
+        [answer] = Engine(TorchBackend(expected), TOKENIZER).generate([prompt], Sampling(max_tokens=5))
+        typed(text + "\n")
+        assert run_chat(folder, 5, 0.0, adapter) == run_ask(folder, text, False, 5, 0.0, adapter) == 0
+        assert capsys.readouterr().out == 2 * (answer.text + "\n")
+        loaded = phial.load(folder)
+        assert loaded.generate(text, Sampling(max_tokens=5), adapter=adapter) == answer.text
+        assert loaded.generate(text, Sampling(max_tokens=5)) != answer.text
+    with pytest.raises(PhialError, match="adapter_config"):
+        run_chat(folder, 5, 0.0, tmp_path)

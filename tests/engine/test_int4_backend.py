@@ -9,10 +9,13 @@ import pytest
 import torch
 
 sys.path.append(str(Path(__file__).parents[1] / "quant"))
+from checkpoints import tiny_tokenizer
 from small import CONFIGS
 
 from phial.engine.backend import NoRoom, Work
+from phial.engine.engine import Engine
 from phial.engine.int4_backend import BLOCK, Int4Backend
+from phial.engine.request import Request, Sampling
 from phial.errors import PhialError
 from phial.kernels.int4_library import int4_build
 from phial.kernels.packing import dequantize
@@ -40,9 +43,9 @@ pytestmark = pytest.mark.skipif(int4_build() == "none", reason="the int4 kernels
 TIME = 90
 
 
-def gentle_model(config):
+def gentle_model(config, seed=0):
     """A random decoder whose values stay near one, so that rounding them to int8 does not change what it says."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = Decoder(config).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -226,3 +229,34 @@ def test_impossible_work_is_refused(quantized, work):
     with pytest.raises(ValueError):
         backend.run([Work(sequence, **work)])
     assert backend.length(sequence) == 0
+
+
+@pytest.mark.parametrize("rotate", [False, True])
+def test_weights_are_exchanged_while_requests_run(rotate):
+    """Answers go on as a fresh engine over the new weights would, and nothing older is shared."""
+    old, new = gentle_model(_PHI3), gentle_model(_PHI3, seed=1)
+
+    def packed(model):
+        parameters = rotated_parameters(DecoderParameters(model)) if rotate else DecoderParameters(model)
+        made = quantize(parameters, Settings(group_size=32, bits={HEAD: 8}))
+        return replace(made, rotated=rotated_inputs(_PHI3), folded=parameters.folded()) if rotate else made
+
+    tokenizer = tiny_tokenizer()
+    engine, fresh = (Engine(Int4Backend(packed(model), 512), tokenizer, ()) for model in (old, new))
+    prompt = [token % 60 for token in range(70)]
+    engine.pin(Request(prompt[:64]))
+    stream = engine.submit(Request(prompt, Sampling(max_tokens=8)))
+    engine.step()
+    before = list(stream.lives[0].ids)
+    tensors = {name: tensor.numpy() for name, tensor in new.state_dict().items()}
+    broken = tensors | {"layers.1.mlp.down_proj.weight": np.full((32, 48), np.nan, np.float32)}
+    for wrong, said in (({}, "other parameters"), (broken, "not finite")):
+        with pytest.raises(PhialError, match=said):
+            engine.load_weights(wrong)
+    assert engine.logits([before])[0].argmax() != fresh.logits([before])[0].argmax()  # still the old ones
+    engine.load_weights(tensors)
+    [answer] = stream.result()
+    known = len(before) - len(prompt)
+    assert answer.ids[known:] == fresh.generate([before], Sampling(max_tokens=8 - known))[0].ids
+    assert np.array_equal(engine.logits([prompt])[0], fresh.logits([prompt])[0])
+    assert engine.backend.fingerprint() == fresh.backend.fingerprint()

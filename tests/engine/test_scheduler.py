@@ -13,6 +13,7 @@ from phial.engine.request import Generation, Request, Sampling
 from phial.engine.speculate import Drafts, PromptLookup, SmallModel
 from phial.engine.stream import Stream
 from phial.errors import PhialError
+from phial.model.adapter import Adapter
 
 TOKENIZER = tiny_tokenizer()
 ORIGINAL = 40
@@ -21,7 +22,10 @@ CONFIG = hashing_config(ORIGINAL)
 
 def engine_over(backend: HashingBackend, limits: Limits | None = None, drafts: bool = False) -> Engine:
     make = (lambda: Drafts(PromptLookup(), longest=6, cost=0.1)) if drafts else None
-    return Engine(backend, TOKENIZER, limits=limits, drafts=make)
+    engine = Engine(backend, TOKENIZER, limits=limits, drafts=make)
+    for name in ("one", "two"):
+        engine.load_adapter(name, Adapter(name, {}))
+    return engine
 
 
 def mixed_request(source: random.Random, prefixes: list[list[int]]) -> Request:

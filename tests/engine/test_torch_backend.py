@@ -165,14 +165,6 @@ def test_weights_are_exchanged_between_steps() -> None:
         engine.load_weights({})
 
 
-def test_adapters_are_refused_by_their_request_alone() -> None:
-    engine = Engine(TorchBackend(family("plain")), TOKENIZER, ())
-    wrong, right = (engine.submit(Request([5], Sampling(max_tokens=3), adapter=name)) for name in ("lora", None))
-    assert len(right.result()[0].ids) == 3
-    with pytest.raises(PhialError, match="no adapters"):
-        wrong.result()
-
-
 def test_images_stand_where_their_placeholders_do() -> None:
     """Embeddings of other tokens in place of some give the answer to those, through chunks and drafts."""
     model = family("plain")

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <random>
 #include <thread>
 #include <vector>
@@ -82,7 +83,28 @@ void layers(Pool* pool) {
     Vectors vectors(tokens, width, 32 << drawn(0, 2), drawn(0, 1));
     norm_quantize(pool, x.data(), weight.data(), drawn(0, 1) ? bias.data() : nullptr, 1e-5f, drawn(0, 1),
                   drawn(0, 1) ? normed.data() : nullptr, &vectors.as_c);
-    activate_quantize(pool, x.data(), drawn(0, 3), 2.0f, drawn(0, 1), &vectors.as_c);
+    activate_quantize(pool, x.data(), drawn(0, 3), 2.0f, drawn(0, 1), nullptr, &vectors.as_c);
+}
+
+void adapters(Pool* pool) {
+    const long width = drawn(1, 300), rows = drawn(1, 900), tokens = drawn(1, 12), count = drawn(1, 3);
+    Array<float> x(tokens * width), y(tokens * rows);
+    x.floats(), y.floats();
+    std::deque<Array<float>> arrays;
+    std::vector<LowRank> parts;
+    long most = 0;
+    for (long part = 0; part < count; ++part) {
+        const long rank = drawn(1, 9), first = drawn(0, rows - 1), own = drawn(1, rows - first);
+        arrays.emplace_back(rank * width), arrays.back().floats();
+        arrays.emplace_back((own + 7) / 8 * 8 * rank), arrays.back().floats();
+        parts.push_back({arrays[2 * part].data(), arrays[2 * part + 1].data(), rank, first, own});
+        most += rank;
+    }
+    const Additions additions{parts.data(), count};
+    std::vector<const Additions*> of_token(tokens);
+    for (const Additions*& each : of_token) each = drawn(0, 2) ? &additions : nullptr;
+    Array<float> inner(tokens * most);
+    add_low_rank(pool, of_token.data(), x.data(), tokens, width, inner.data(), most, y.data(), rows);
 }
 
 void attention(Pool* pool) {
@@ -126,7 +148,7 @@ int main(int, char** arguments) {
     for (long round = 0; round < rounds; ++round) {
         random_bits.seed(round);
         Pool* mine = drawn(0, 1) ? pool : nullptr;
-        products(mine), layers(mine), attention(mine);
+        products(mine), layers(mine), adapters(mine), attention(mine);
     }
     // Large enough to be shared, by two callers at once, one of whom finds the pool at work.
     const long rows = 512, columns = 1024, tokens = 4;

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from phial.embedded import embedded_model
@@ -15,6 +16,7 @@ from phial.quant.make import Texts, describe, make_quantized
 from phial.quant.quality import read_report
 from phial.quant.quantize import Settings
 from phial.quant.report import held_out
+from phial.quant.rotate import rotated_parameters
 from phial.quant.streamed import as_windows
 from phial.quant.weights import open_parameters
 from phial.recipe.quantization import find_weights, quantize_model
@@ -46,6 +48,10 @@ def test_a_checkpoint_becomes_a_folder(settings: Settings, budget: float | None,
     model = read_quantized(tmp_path / "q")
     assert read_report(tmp_path / "q") == report
     assert model.by_group == settings.by_group and bool(model.rotated) == settings.rotate
+    with open_parameters(embedded_model()) as parameters:
+        folded = rotated_parameters(parameters).folded() if settings.rotate else {}
+        assert set(model.folded) == set(folded) and len(folded) in (0, 2 + 2 * model.config.num_hidden_layers)
+        assert all(np.array_equal(model.folded[name], array) for name, array in folded.items())
     assert report.tokens > 200 and report.top1_agreement > 0.65 and report.mean_kl < 1
     assert report.text == "sums.txt" and "int8" in report.activations
     assert said[-1] == "measuring"

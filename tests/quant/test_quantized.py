@@ -28,6 +28,7 @@ REPORT = QualityReport("rtn", "float32", "a text", 10, 40, 0.9, 0.25, 0.95, 0.01
 
 def same(left: QuantizedModel, right: QuantizedModel) -> None:
     assert (left.config, left.by_group, left.rotated) == (right.config, right.by_group, right.rotated)
+    assert set(left.folded) == set(right.folded)
     assert set(left.matrices) == set(right.matrices) and set(left.floats) == set(right.floats)
     for name, matrix in left.matrices.items():
         other = right.matrices[name]

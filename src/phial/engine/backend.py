@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from phial.model.adapter import Adapter
 from phial.model.config import ModelConfig
 
 
@@ -26,14 +27,14 @@ class Work:
         wanted: logits of the last so many of these tokens: 0 for a prompt's chunk that is not its last, more than 1 to
             check drafts.
         images: (place among ids, embeddings [tokens, hidden_size]) that stand instead of the ids' own embeddings.
-        adapter: name of the LoRA adapter that computes these tokens, or None.
+        adapter: the LoRA adapter that computes these tokens, or None.
     """
 
     sequence: int
     ids: Sequence[int]
     wanted: int = 1
     images: Sequence[tuple[int, np.ndarray]] = ()
-    adapter: str | None = None
+    adapter: Adapter | None = None
 
 
 def chunk(
@@ -43,7 +44,7 @@ def chunk(
     end: int,
     wanted: int,
     images: Sequence[tuple[int, np.ndarray]] = (),
-    adapter: str | None = None,
+    adapter: Adapter | None = None,
 ) -> Work:
     """Work on the tokens from `start` to `end` of ids, with the parts of images (place among ids, …) among them."""
     parts = []
@@ -146,8 +147,12 @@ class Storing(Protocol):
         """Write what a sequence holds into an existing, empty folder."""
         ...
 
-    def load(self, folder: Path) -> int:
+    def load(self, folder: Path, salt: bytes = b"") -> int:
         """A new sequence that holds what was saved, and that later ones share where the backend shares at all.
+
+        Args:
+            folder: that `save` has written into.
+            salt: of the sequence that was saved; see `Backend.open`.
 
         Raises:
             PhialError: the folder is damaged or of another model.
@@ -161,5 +166,22 @@ class Reloading(Protocol):
     """A backend whose weights can be exchanged while it lives."""
 
     def load_weights(self, tensors: Mapping[str, np.ndarray]) -> None:
-        """Take other values of the same parameters; called while no sequence is open, and nothing older is shared."""
+        """Take other values of the same parameters; called while no sequence is open, and nothing older is shared.
+
+        Raises:
+            PhialError: the tensors do not fit; nothing was changed.
+        """
+        ...
+
+
+@runtime_checkable
+class Adapting(Protocol):
+    """A backend that computes LoRA adapters, several in one call of `run`."""
+
+    def adapt(self, adapter: Adapter) -> None:
+        """Prepare for work with an adapter, which would otherwise be done when the first of it comes.
+
+        Raises:
+            PhialError: it does not fit the model.
+        """
         ...

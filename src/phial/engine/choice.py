@@ -8,7 +8,8 @@ from pathlib import Path
 
 from phial.engine.backend import Backend
 from phial.engine.engine import Engine
-from phial.engine.numpy_backend import NumpyBackend, computes
+from phial.engine.numpy_backend import NumpyBackend
+from phial.engine.numpy_weights import computes
 from phial.kernels.arena import resident
 from phial.kernels.int4_library import int4_build
 from phial.model.config import ModelConfig

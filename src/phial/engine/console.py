@@ -17,31 +17,44 @@ from phial.tokens.chat import encode_chat
 HELP = "/reset  forget the conversation\n/help   these lines\n/exit   leave (so does Ctrl-D); Ctrl-C stops an answer"
 
 
-def run_ask(model: Path, question: str, json_output: bool, max_tokens: int, temperature: float) -> int:
-    """Load a checkpoint folder and `ask` it.
+def run_ask(
+    model: Path, question: str, json_output: bool, max_tokens: int, temperature: float, adapter: Path | None = None
+) -> int:
+    """Load a checkpoint folder, and a LoRA adapter where one is given, and `ask` it.
 
     Raises:
         PhialError: an unusable folder, setting or question.
     """
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
     _require(question)
-    return ask(load_engine(model), question, json_output, sampling)
+    return ask(_load(model, adapter), question, json_output, sampling, _name(adapter))
 
 
-def run_chat(model: Path, max_tokens: int, temperature: float) -> int:
-    """Load a checkpoint folder and `chat` with it.
+def run_chat(model: Path, max_tokens: int, temperature: float, adapter: Path | None = None) -> int:
+    """Load a checkpoint folder, and a LoRA adapter where one is given, and `chat` with it.
 
     Raises:
         PhialError: an unusable folder or setting.
     """
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
-    engine = load_engine(model)
+    engine = _load(model, adapter)
     if sys.stdin.isatty():
         print(f"Talking with {model.resolve().name}; /help lists the commands.")
-    return chat(engine, sampling)
+    return chat(engine, sampling, _name(adapter))
 
 
-def ask(engine: Engine, question: str, json_output: bool, sampling: Sampling) -> int:
+def _load(model: Path, adapter: Path | None) -> Engine:
+    engine = load_engine(model)
+    if adapter is not None:
+        engine.load_adapter(str(adapter), adapter)
+    return engine
+
+
+def _name(adapter: Path | None) -> str | None:
+    return None if adapter is None else str(adapter)
+
+
+def ask(engine: Engine, question: str, json_output: bool, sampling: Sampling, adapter: str | None = None) -> int:
     """Answer one question on standard output.
 
     Args:
@@ -50,6 +63,7 @@ def ask(engine: Engine, question: str, json_output: bool, sampling: Sampling) ->
         json_output: one JSON object instead of the bare answer; `final` is the answer that the text states, or null,
             and `seconds` the time spent answering.
         sampling: how to draw the answer.
+        adapter: name of the engine's LoRA adapter that answers.
 
     Returns:
         Exit status.
@@ -60,12 +74,12 @@ def ask(engine: Engine, question: str, json_output: bool, sampling: Sampling) ->
     _require(question)
     ids, _ = encode_chat(engine.tokenizer, [("user", question)], generation_prompt=True)
     if not json_output:
-        _write(engine, ids, sampling, [])
+        _write(engine, adapter, ids, sampling, [])
         return 0
     from phial.verify.answer import extract
 
     start = time.perf_counter()
-    [answer] = engine.generate([ids], sampling)
+    [answer] = engine.generate([ids], sampling, adapter=adapter)
     report = {
         "question": question,
         "answer": answer.text,
@@ -78,7 +92,7 @@ def ask(engine: Engine, question: str, json_output: bool, sampling: Sampling) ->
     return 0
 
 
-def chat(engine: Engine, sampling: Sampling) -> int:
+def chat(engine: Engine, sampling: Sampling, adapter: str | None = None) -> int:
     """Answer lines of standard input until it ends, remembering the conversation.
 
     When the context is full the oldest turns are left out, and the user is told once. What is not part of an answer
@@ -120,7 +134,7 @@ def chat(engine: Engine, sampling: Sampling) -> int:
             told = True
         pieces: list[str] = []
         try:
-            _write(engine, ids, sampling, pieces)
+            _write(engine, adapter, ids, sampling, pieces)
         except PhialError as error:
             print("\n".join(error.lines()), file=sys.stderr)
             continue
@@ -157,9 +171,9 @@ def _require(question: str) -> None:
         raise PhialError("the question is empty", where="question", do="write it after the command, in quotes")
 
 
-def _write(engine: Engine, ids: list[int], sampling: Sampling, pieces: list[str]) -> None:
+def _write(engine: Engine, adapter: str | None, ids: list[int], sampling: Sampling, pieces: list[str]) -> None:
     """Print an answer as it comes, and keep its pieces for a caller that survives an interrupt."""
-    with contextlib.closing(engine.stream(ids, sampling)) as stream:
+    with contextlib.closing(engine.stream(ids, sampling, adapter)) as stream:
         try:
             for piece in stream:
                 pieces.append(piece)

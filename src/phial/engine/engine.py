@@ -7,33 +7,29 @@ once: a thread then steps whenever there is work. `async for` over a stream star
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from phial.engine.backend import Backend, Paced, Twinning, Work
+from phial.engine.adapters import Adapters
+from phial.engine.backend import Backend, Paced, Work
 from phial.engine.constraint import Matcher
+from phial.engine.lanes import Lanes
 from phial.engine.plan import Limits
-from phial.engine.request import Generation, Request, Sampling
+from phial.engine.request import Generation, Request, Sampling, longest
 from phial.engine.resident import Pin
 from phial.engine.scheduler import Scheduler
 from phial.engine.sequence import Live
 from phial.engine.speculate import Drafts
+from phial.engine.stepper import Stepper
 from phial.engine.stream import Stream
-from phial.errors import PhialError
+from phial.model.adapter import Adapter
 from phial.model.config import uses_long_factors
 from phial.tokens.tokenizer import Tokenizer
-
-# Two threads are what was measured; many more would wait for Python's lock between numpy's small calls.
-MAX_THREADS = 2
-# Below this many prompts a thread, sharing them out costs more than it saves.
-MIN_PROMPTS_A_THREAD = 16
 
 
 class Engine:
@@ -46,6 +42,7 @@ class Engine:
         limits: of a step and of the cache; what suits the backend if left out.
         drafts: makes what guesses at the next tokens of one sequence, such as `lambda: Drafts(PromptLookup())`; none
             are made if left out. Worth it where checking several tokens costs little more than computing one.
+        adapters: folders of LoRA adapters by the names that requests will have; see `load_adapter`.
     """
 
     def __init__(
@@ -55,20 +52,23 @@ class Engine:
         stop_ids: Iterable[int] | None = None,
         limits: Limits | None = None,
         drafts: Callable[[], Drafts] | None = None,
+        adapters: Mapping[str, Path] | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.limits = limits or (Limits(backend.step_tokens) if isinstance(backend, Paced) else Limits())
         self._stop_ids = frozenset(tokenizer.stop_ids if stop_ids is None else stop_ids)
         self._drafts = drafts
-        self._schedulers = [Scheduler(backend, self.limits)]
-        self._thread: threading.Thread | None = None
-        self._work = threading.Event()
-        self._stopping = False
+        self._scheduler = Scheduler(backend, self.limits)
+        self._lanes = Lanes(self._scheduler, self.limits)
+        self._adapters = Adapters(self._scheduler)
+        self._stepper = Stepper(self._scheduler)
+        for name, folder in (adapters or {}).items():
+            self.load_adapter(name, folder)
 
     @property
     def backend(self) -> Backend:
         """Computes logits; its other copies, for other threads, share its weights."""
-        return self._schedulers[0].backend
+        return self._scheduler.backend
 
     @property
     def max_length(self) -> int:
@@ -82,7 +82,8 @@ class Engine:
             Its events; see `Stream`.
 
         Raises:
-            PhialError: the prompt is empty or leaves no room in the context, or the grammar is unusable.
+            PhialError: the prompt is empty or leaves no room in the context, the grammar is unusable, or no adapter has
+                the request's name.
         """
         stream = Stream(self, request)
         first = self._live(request, "prompt", stream=stream)
@@ -90,8 +91,8 @@ class Engine:
             matcher = first.matcher.copy() if first.matcher else None  # a grammar is compiled once for all
             first.siblings.append(self._live(request, "prompt", sample, stream, matcher=matcher))
         stream.lives = [first, *first.siblings]
-        self._schedulers[0].submit(first)
-        self._work.set()
+        self._scheduler.submit(first)
+        self._stepper.wake()
         return stream
 
     def fork(self, stream: Stream, sampling: Sampling | None = None, sample: int = 0, n: int = 1) -> Stream:
@@ -114,37 +115,30 @@ class Engine:
 
         def begin(ids: list[int]) -> Live:
             child.request = replace(child.request, ids=ids) if not child.lives else child.request
-            child.lives.append(self._live(child.request, "fork", len(child.lives), child))
+            child.lives.append(self._live(child.request, "fork", len(child.lives), child, adapter=prompt.adapter))
             return child.lives[-1]
 
         for _ in range(n):
-            self._schedulers[0].fork(prompt, begin)
-        self._work.set()
+            self._scheduler.fork(prompt, begin)
+        self._stepper.wake()
         return child
 
     def cancel(self, live: Live) -> None:
         """Have an answer end before the next step; see `Stream.cancel`."""
-        self._schedulers[0].cancel(live)
-        self._work.set()
+        self._scheduler.cancel(live)
+        self._stepper.wake()
 
     def step(self) -> bool:
         """Compute one step for all requests; whether there was anything to do."""
-        return self._schedulers[0].step()
+        return self._scheduler.step()
 
     def start(self) -> None:
         """Step in a thread of its own whenever there is work, until `stop`."""
-        if self._thread is None or not self._thread.is_alive():
-            self._stopping = False
-            self._thread = threading.Thread(target=self._step_on, name="phial engine", daemon=True)
-            self._thread.start()
+        self._stepper.start()
 
     def stop(self) -> None:
         """End the thread; requests that are not answered wait for whoever steps next."""
-        self._stopping = True
-        self._work.set()
-        if self._thread:
-            self._thread.join()
-            self._thread = None
+        self._stepper.stop()
 
     def wait(self, ready: Callable[[], bool]) -> None:
         """Step until something is ready."""
@@ -159,6 +153,7 @@ class Engine:
         slots: int = 64,
         watch: Callable[[int], None] | None = None,
         threads: int | None = None,
+        adapter: str | None = None,
     ) -> list[Generation]:
         """Answer prompts with continuous batching: a sequence that finishes gives its slot to the next prompt.
 
@@ -173,12 +168,14 @@ class Engine:
             watch: called after each finished answer with the number finished, by any of the threads, one at a time.
             threads: at most so many; as many as suit the machine and the number of prompts if left out. Backends that
                 can't be used by several have one.
+            adapter: LoRA adapter of all, by name.
 
         Returns:
             One answer a prompt, in the order of the prompts.
 
         Raises:
-            PhialError: a prompt is empty or leaves no room in the context; nothing is generated then.
+            PhialError: a prompt is empty or leaves no room in the context, or the adapter is not loaded; nothing is
+                generated then.
         """
         each = [samplings] * len(prompts) if isinstance(samplings, Sampling) else list(samplings)
         if len(each) != len(prompts) or slots < 1:
@@ -196,29 +193,31 @@ class Engine:
                     live.error = error
 
         lives = [
-            self._live(Request(ids, sampling), f"prompt {index}", done=finished)
+            self._live(Request(ids, sampling, adapter=adapter), f"prompt {index}", done=finished)
             for index, (ids, sampling) in enumerate(zip(prompts, each, strict=True))
         ]
         # Similar lengths side by side waste the least attention, and the longest do not come last.
         waiting = deque(sorted(lives, key=lambda live: -live.start))
-        share = min(threads or _cores(), slots, max(1, len(prompts) // MIN_PROMPTS_A_THREAD))
-        self._run(waiting, share if isinstance(self.backend, Twinning) else 1, slots)
+        self._lanes.run(waiting, threads, slots)
         return [live.generation() for live in lives]
 
-    def stream(self, prompt_ids: Sequence[int], sampling: Sampling) -> Generator[str, None, None]:
+    def stream(
+        self, prompt_ids: Sequence[int], sampling: Sampling, adapter: str | None = None
+    ) -> Generator[str, None, None]:
         """Answer one prompt piece by piece; the pieces, joined, are the text that `generate` gives.
 
         Args:
             prompt_ids: the prompt.
             sampling: how to draw the answer.
+            adapter: LoRA adapter by name.
 
         Returns:
             Text as it becomes certain, never half a character. Close the iterator to stop early.
 
         Raises:
-            PhialError: the prompt is empty or leaves no room in the context.
+            PhialError: the prompt is empty or leaves no room in the context, or the adapter is not loaded.
         """
-        request = Request(prompt_ids, sampling)
+        request = Request(prompt_ids, sampling, adapter=adapter)
         self._live(request, "prompt 0")  # a fault is told now, although nothing begins before the first text is wanted
         return self._stream(request)
 
@@ -233,30 +232,36 @@ class Engine:
         finally:
             if not stream.finished:
                 stream.cancel()
-                self._schedulers[0].settle()
+                self._scheduler.settle()
 
-    def logits(self, prompts: Sequence[Sequence[int]], last: int = 1) -> list[np.ndarray]:
+    def logits(self, prompts: Sequence[Sequence[int]], last: int = 1, adapter: str | None = None) -> list[np.ndarray]:
         """Logits behind prompts, computed one after the other.
 
         Args:
             prompts: token ids of each, at least `last`.
             last: rows wanted: those behind the last so many tokens.
+            adapter: LoRA adapter by name.
 
         Returns:
             float32 [last, vocab_size] of each.
-        """
-        return [self._logits(ids, last) for ids in prompts]
 
-    def _logits(self, ids: Sequence[int], last: int) -> np.ndarray:
+        Raises:
+            PhialError: the adapter is not loaded.
+        """
+        found = self._adapters.find(adapter)
+        return [self._logits(ids, last, found) for ids in prompts]
+
+    def _logits(self, ids: Sequence[int], last: int, adapter: Adapter | None) -> np.ndarray:
         if not 1 <= last <= len(ids) <= self.max_length:
             raise ValueError(f"{last} rows of logits of {len(ids)} tokens; the context is {self.max_length}")
-        scheduler, before = self._schedulers[0], len(ids) - last
+        scheduler, before, request = self._scheduler, len(ids) - last, Request(ids)
+        salt = request.sharing_salt(adapter.key if adapter else None)
         with scheduler.turn:
             long = uses_long_factors(self.backend.config, len(ids))
-            handle, found = scheduler.residents.open(ids[: before + 1], long, b"")
+            handle, found = scheduler.residents.open(ids[: before + 1], long, salt)
             try:
-                scheduler.residents.read(handle, Request(ids), found, before)
-                [rows] = self.backend.run([Work(handle, ids[before:], last)])
+                scheduler.residents.read(handle, request, adapter, found, before)
+                [rows] = self.backend.run([Work(handle, ids[before:], last, (), adapter)])
                 return rows
             finally:
                 self.backend.free(handle)
@@ -265,27 +270,28 @@ class Engine:
         """Keep a prompt computed, for requests that begin with it and have its salt, adapter and images.
 
         Raises:
-            PhialError: the prompt is empty or longer than the context.
+            PhialError: the prompt is empty or longer than the context, or its adapter is not loaded.
             NoRoom: it does not fit the cache beside what is pinned and running.
         """
-        self._limit(request, "prompt")
-        with self._schedulers[0].turn:
-            return self._schedulers[0].residents.add(request)
+        longest(request, self.max_length, self.backend.config.vocab_size, "prompt")
+        adapter = self._adapters.find(request.adapter)
+        with self._scheduler.turn:
+            return self._scheduler.residents.add(request, adapter)
 
     def unpin(self, pin: Pin) -> None:
         """Let a pinned prompt go."""
-        with self._schedulers[0].turn:
-            self._schedulers[0].residents.remove(pin)
+        with self._scheduler.turn:
+            self._scheduler.residents.remove(pin)
 
     def snapshot(self, pin: Pin, folder: Path) -> None:
         """Write a pinned prompt, keys and values included, into a new folder; see `Residents.save`."""
-        with self._schedulers[0].turn:
-            self._schedulers[0].residents.save(pin, folder)
+        with self._scheduler.turn:
+            self._scheduler.residents.save(pin, folder)
 
     def restore(self, folder: Path) -> Pin:
         """Pin what `snapshot` wrote, without computing it again; see `Residents.load`."""
-        with self._schedulers[0].turn:
-            return self._schedulers[0].residents.load(folder)
+        with self._scheduler.turn:
+            return self._scheduler.residents.load(folder, self._adapters.find)
 
     def load_weights(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Exchange the weights between two steps; what is being answered goes on with the new ones.
@@ -296,22 +302,34 @@ class Engine:
         Raises:
             PhialError: the backend can't, or the tensors do not fit.
         """
-        del self._schedulers[1:]  # their copies of the backend have the old weights
-        self._schedulers[0].exchange(tensors)
+        self._lanes.forget_copies()  # they have the old weights
+        self._scheduler.exchange(tensors)
 
-    def _limit(self, request: Request, where: str) -> int:
-        if not len(request.ids):
-            raise PhialError("the prompt is empty", where=where, do="begin it with the BOS token")
-        if len(request.ids) >= self.max_length:
-            raise PhialError(
-                f"the prompt has {len(request.ids)} tokens; the model's context is {self.max_length}, answer included",
-                where=where,
-                do="shorten the prompt or use a model with a longer context",
-            )
-        vocab_size = self.backend.config.vocab_size
-        if not 0 <= min(request.ids) <= max(request.ids) < vocab_size:
-            raise PhialError(f"a token outside the vocabulary of {vocab_size}", where=where, do="use its tokenizer")
-        return min(self.max_length, len(request.ids) + request.sampling.max_tokens)
+    def load_adapter(self, name: str, adapter: Path | Adapter) -> None:
+        """Have a LoRA adapter ready for requests with `adapter=name`; adapters of several requests share a step.
+
+        Args:
+            name: for requests.
+            adapter: a folder as peft writes it, or what `read_adapter` made of it.
+
+        Raises:
+            PhialError: the name is taken, the backend has no adapters, or the adapter is damaged, of another model, or
+                more than plain LoRA; see `read_adapter`.
+        """
+        self._adapters.load(name, adapter)
+
+    def unload_adapter(self, name: str) -> None:
+        """Forget an adapter: new requests with its name are refused, those that have begun end with it.
+
+        Raises:
+            PhialError: no adapter has that name.
+        """
+        self._adapters.remove(name)
+
+    @property
+    def adapters(self) -> list[str]:
+        """Names of the adapters that are loaded."""
+        return self._adapters.names
 
     def _live(
         self,
@@ -321,42 +339,10 @@ class Engine:
         stream: Stream | None = None,
         done: Callable[[Live], None] | None = None,
         matcher: Matcher | None = None,
+        adapter: Adapter | None = None,
     ) -> Live:
-        limit = self._limit(request, where)
+        limit = longest(request, self.max_length, self.backend.config.vocab_size, where)
+        adapter = adapter or self._adapters.find(request.adapter)
         drafts = self._drafts() if self._drafts else None
         emit = stream.put if stream else None
-        return Live(request, limit, self._stop_ids, self.tokenizer, sample, emit, done, drafts, matcher)
-
-    def _step_on(self) -> None:
-        while not self._stopping:
-            self._work.clear()
-            try:
-                busy = self.step()
-            except Exception as error:  # of somebody's callback: the thread outlives it, and nobody waits for ever
-                self._schedulers[0].fail_all(error)
-                continue
-            if not busy:
-                self._work.wait()
-
-    def _run(self, waiting: deque[Live], count: int, slots: int) -> None:
-        while len(self._schedulers) < count:
-            assert isinstance(self.backend, Twinning)
-            self._schedulers.append(Scheduler(self.backend.twin(), self.limits))
-        first, *others = self._schedulers[:count]
-        if not others:
-            first.run_all(waiting, slots)
-            return
-        with ThreadPoolExecutor(len(others)) as pool:
-            futures = [pool.submit(scheduler.run_all, waiting, slots // count) for scheduler in others]
-            try:
-                first.run_all(waiting, slots // count)
-            except BaseException:
-                waiting.clear()  # the other threads end with what they have begun
-                raise
-            for future in futures:
-                future.result()
-
-
-def _cores() -> int:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(available, MAX_THREADS)
+        return Live(request, limit, self._stop_ids, self.tokenizer, sample, emit, done, drafts, matcher, adapter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,15 @@ from safetensors.numpy import save_file
 
 from phial.engine.backend import Work
 from phial.engine.blocks import Blocks
+from phial.engine.int4_adapter import Int4Adapters
 from phial.engine.int4_decoder import Int4Decoder
 from phial.errors import PhialError
 from phial.kernels.arena import Arena, padded
 from phial.kernels.int4_library import ThreadPool
 from phial.kernels.layer import LayerCache, Span, layer_cache
+from phial.model.adapter import Adapter
 from phial.quant.quantized import QuantizedModel
+from phial.quant.requantized import requantized
 
 STEP = 128  # tokens a step: a prompt is read at full speed from about 64 on
 BLOCK = 32  # positions; shared prefixes are found in whole blocks
@@ -44,7 +47,7 @@ class Int4Backend:
     ) -> None:
         self.config = config = model.config
         self.step_tokens = STEP  # one budget for prompts and decoding: more would hold up the others
-        self._model, self._bits = model, cache_bits
+        self._bits = cache_bits
         count = -(-tokens // BLOCK)
         if count < 1 or cache_bits not in (8, 16):
             raise PhialError(
@@ -62,7 +65,12 @@ class Int4Backend:
         self._caches = [layer_cache(*shape, bits=cache_bits, arena=arena) for _ in range(config.num_hidden_layers)]
         self._blocks = Blocks(count, BLOCK, b"")
         self._long: dict[int, bool] = {}
-        self._decoder = Int4Decoder(model, self._caches, ThreadPool(threads))
+        self._pool = ThreadPool(threads)
+        self._use(model)
+
+    def _use(self, model: QuantizedModel) -> None:
+        self._model, self._adapters = model, Int4Adapters(model)
+        self._decoder = Int4Decoder(model, self._caches, self._pool)
 
     @property
     def max_length(self) -> int:
@@ -126,7 +134,9 @@ class Int4Backend:
                 for place, embeddings in piece.images
             ]
             wanted = [piece.wanted for piece in work]
-            logits = self._decoder.step(ids, spans, [self._long[piece.sequence] for piece in work], wanted, images)
+            adapters = [self._adapters.hold(piece.adapter) if piece.adapter else None for piece in work]
+            longs = [self._long[piece.sequence] for piece in work]
+            logits = self._decoder.step(ids, spans, longs, wanted, images, adapters if any(adapters) else ())
         except BaseException:
             for piece, start in zip(work, starts, strict=True):
                 self._blocks.trim(piece.sequence, start)
@@ -145,8 +155,18 @@ class Int4Backend:
             for place, embeddings in piece.images:
                 if not 0 <= place <= place + len(embeddings) <= count:
                     raise ValueError(f"an image at {place} to {place + len(embeddings)} of {count} tokens")
-            if piece.adapter is not None:
-                raise PhialError(f"adapter {piece.adapter!r} is not loaded", where="engine", do="leave it out")
+
+    def adapt(self, adapter: Adapter) -> None:
+        """Bring an adapter into the kernels' form; see `Adapting`."""
+        self._adapters.hold(adapter)
+
+    def load_weights(self, tensors: Mapping[str, np.ndarray]) -> None:
+        """Take other weights, rounded to nearest in the form that the model has now; see `Reloading`.
+
+        Beside the old packed weights there is room for the new ones until they are complete.
+        """
+        self._use(requantized(self._model, tensors))
+        self._blocks.clear()
 
     def _copy(self, copies: Sequence[tuple[int, int]]) -> None:
         for old, new in copies:
@@ -169,14 +189,14 @@ class Int4Backend:
         }
         save_file(tensors, folder / _SAVED, metadata={"phial": json.dumps(facts)})
 
-    def load(self, folder: Path) -> int:
+    def load(self, folder: Path, salt: bytes = b"") -> int:
         """A new sequence that holds what was saved; see `Storing.load`."""
         path = folder / _SAVED
         try:
             with safe_open(path, framework="np") as file:
                 facts = json.loads((file.metadata() or {}).get("phial", "{}"))
                 tokens, long = self._saved_facts(facts, path)
-                return self._restore(file, tokens, long, path)
+                return self._restore(file, tokens, long, salt, path)
         except (OSError, SafetensorError, ValueError) as error:
             raise PhialError(f"no readable snapshot: {error}", where=str(path), do="take the snapshot again") from error
 
@@ -188,8 +208,8 @@ class Int4Backend:
             raise PhialError("a snapshot without tokens", where=str(path), do="take the snapshot again")
         return tokens, bool(facts.get("long"))
 
-    def _restore(self, file: object, tokens: list[int], long: bool, path: Path) -> int:
-        sequence, _ = self.open(long=long)
+    def _restore(self, file: object, tokens: list[int], long: bool, salt: bytes, path: Path) -> int:
+        sequence, _ = self.open(long=long, salt=salt)
         try:
             self._blocks.extend(sequence, tokens)
             table = self._blocks.table(sequence)

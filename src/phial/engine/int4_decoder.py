@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from phial.kernels.block import BoundBlock, Gain, LayerShape, Linear, bind_block, bind_step, run_block
 from phial.kernels.int4_library import ThreadPool
 from phial.kernels.layer import LayerCache, Span, norm, swiglu
+from phial.kernels.lora import BoundAdapter, BoundAdditions, add_low_rank
 from phial.kernels.product import Floats, bind, multiply, quantize
 from phial.model.moe import route
 from phial.model.rope import rotary_frequencies
@@ -52,6 +53,7 @@ class Int4Decoder:
         long: Sequence[bool],
         wanted: Sequence[int],
         images: Sequence[tuple[int, Floats]] = (),
+        adapters: Sequence[BoundAdapter | None] = (),
     ) -> Floats:
         """Compute new tokens and keep their keys and values.
 
@@ -61,6 +63,7 @@ class Int4Decoder:
             long: for each span, whether its sequence turns with LongRoPE's long factors.
             wanted: for each span, of how many of its last tokens logits are wanted.
             images: (place among the tokens, embeddings [count, hidden_size]) that stand instead of ids.
+            adapters: for each span; none at all by default.
 
         Returns:
             float32 [sum of wanted, vocab_size].
@@ -69,21 +72,25 @@ class Int4Decoder:
         for place, embeddings in images:
             x[place : place + len(embeddings)] = embeddings
         first, last = self._blocks[0], len(self._blocks) - 1
-        if len(self._room) < (needed := first.room(len(ids))):
+        ranks = max((adapter.ranks for adapter in adapters if adapter is not None), default=0)
+        if len(self._room) < (needed := first.room(len(ids), ranks)):
             self._room = np.empty(needed, np.uint8)  # kept: fresh memory for each step would cost page faults
         turns = self._turns(spans, long)
         ends = np.cumsum([span.count for span in spans])
         rows = np.concatenate([np.arange(end - count, end) for end, count in zip(ends, wanted, strict=True)])
         asked = [Span(s.table, s.start + s.count - w, w) for s, w in zip(spans, wanted, strict=True)]
-        step = bind_step(first, spans, *turns, self._room)
+        step = bind_step(first, spans, *turns, self._room, adapters=adapters)
         for index, block in enumerate(self._blocks):
             if index == last:  # beyond its keys and values only the wanted tokens are of use
-                step = bind_step(first, spans, *turns, self._room, rows, asked)
+                step = bind_step(first, spans, *turns, self._room, rows, asked, adapters)
             run_block(block, step, x, pool=self._pool)
             x = x[: len(rows)] if index == last else x
             if self._experts and len(x):
                 self._experts[index].add(x, self._pool)
-        return self._logits(x) if len(x) else np.empty((0, self.config.vocab_size), np.float32)
+        if not len(x):
+            return np.empty((0, self.config.vocab_size), np.float32)
+        heads = [adapter.head if adapter else None for adapter in adapters]
+        return self._logits(x, [head for head, count in zip(heads, wanted, strict=False) for _ in range(count)])
 
     def _turns(self, spans: Sequence[Span], long: Sequence[bool]) -> tuple[Floats, Floats]:
         """Cosines and sines of every token, [tokens, rotary_dim / 2]."""
@@ -104,18 +111,20 @@ class Int4Decoder:
             self._rotations[long] = held
         return held
 
-    def _logits(self, x: Floats) -> Floats:
+    def _logits(self, x: Floats, additions: Sequence[BoundAdditions | None]) -> Floats:
         config, gain, head = self.config, self._norm, self._head
         if FINAL_NORM in self._model.rotated:
             x = hadamard(torch.from_numpy(x)).numpy()
         group, centred, by_group = head.matrix.matrix.group_size, config.norm == "layer", self._model.by_group
         normal, floats = norm(
             x, gain.weight, config.rms_norm_eps, group, bias=gain.bias, centred=centred, by_group=by_group,
-            keep=head.rotated, pool=self._pool,
+            keep=head.rotated or any(additions), pool=self._pool,
         )  # fmt: skip
-        if floats is not None:
+        if floats is not None and head.rotated:
             normal = quantize(floats, group, by_group=by_group, rotated=True, pool=self._pool)
         logits = multiply(head.matrix, normal, head.bias, pool=self._pool)
+        if floats is not None and any(additions):
+            add_low_rank(additions, floats, logits, pool=self._pool)
         if config.logit_divisor != 1.0:
             logits /= np.float32(config.logit_divisor)
         if config.dummy_token_ids:
@@ -178,6 +187,7 @@ def _bind_layer(model: QuantizedModel, shape: LayerShape, index: int, cache: Lay
         down=_linear(model, f"{prefix}mlp.down_proj") if dense else None,
         window=config.sliding_window,
         sparse=None if config.is_dense(index) else config.blocksparse,
+        layer=index,
     )
 
 

@@ -1,48 +1,23 @@
-"""The Phi-3 block in numpy: for tiny decoders on a few cores, where the time goes to calls rather than arithmetic.
-
-What the weights allow is folded into them once, so that a step makes few numpy calls: the gains of the norms and
-the attention scale go into the matrices after them; half of SiLU's argument goes into the gate, because
-silu(g) = h (1 + tanh h) with h = g / 2 never overflows; and the pairs that rotary positions turn, x_i and x_{i + d/2},
-are moved side by side, so that one complex product turns them all. Queries and keys move alike, so their products stay
-the same.
-"""
+"""The Phi-3 block in numpy: for tiny decoders on a few cores, where the time goes to calls rather than arithmetic."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import count
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from phial.engine.backend import Work
 from phial.engine.blas import one_blas_thread
-from phial.errors import PhialError
+from phial.engine.numpy_weights import Layer, Pair, Weights
+from phial.model.adapter import Adapter
 from phial.model.config import ModelConfig
 
-# what may differ between the models that this backend runs
-_DIMENSIONS = (
-    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-    "max_position_embeddings", "rope_theta", "rms_norm_eps", "tie_word_embeddings", "bos_token_id", "eos_token_id",
-    "pad_token_id",
-)  # fmt: skip
-
 _NOTHING = np.empty((0, 0), dtype=np.float32)
-
-
-def computes(config: ModelConfig) -> bool:
-    """Whether a model is the plain Phi-3 block."""
-    return ModelConfig(**{name: getattr(config, name) for name in _DIMENSIONS}) == replace(config, layout="phi3")
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    qkv: np.ndarray  # [hidden_size, (heads + 2 * kv_heads) * head_dim]
-    out: np.ndarray  # [hidden_size, hidden_size]
-    gate_up: np.ndarray  # [hidden_size, 2 * intermediate_size]
-    down: np.ndarray  # [intermediate_size, hidden_size]
+_Adapted = Sequence[tuple[np.ndarray | slice, dict[str, Pair]]]  # rows of a batch, and what is added to theirs
 
 
 class NumpyBackend:
@@ -50,7 +25,7 @@ class NumpyBackend:
 
     Live sequences fill the first rows of the cache without a gap: a batch then reads the cache in place instead of
     gathering it. When a sequence is freed, the last one moves into its row. Nothing is shared between sequences; images
-    and adapters are not read.
+    are not read.
 
     Args:
         config: the model's dimensions.
@@ -58,18 +33,11 @@ class NumpyBackend:
     """
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, np.ndarray]) -> None:
-        if not computes(config):
-            raise PhialError(
-                "this engine computes the plain Phi-3 block only (full attention and rotation, RMSNorm, SwiGLU)",
-                where="numpy backend",
-                do="load other models with phial.load and run them in torch",
-            )
         self.config = config
-        self._embedding = np.ascontiguousarray(tensors["embed_tokens.weight"], dtype=np.float32)
-        head = self._embedding if config.tie_word_embeddings else tensors["lm_head.weight"].astype(np.float32)
-        self._head = _transposed(head * tensors["norm.weight"].astype(np.float32))  # [hidden_size, vocab_size]
-        self._layers = [_fold_layer(config, tensors, f"layers.{i}.") for i in range(config.num_hidden_layers)]
-        self._phases = _phases(config)  # complex64 [max_length, head_dim / 2]
+        self._weights = weights = Weights(config, tensors)
+        self._embedding, self._head, self._layers = weights.embedding, weights.head, weights.layers
+        self._phases = weights.phases
+        self._adapters: WeakKeyDictionary[Adapter, dict[str, Pair]] = WeakKeyDictionary()
         self._reset()
 
     def _reset(self) -> None:
@@ -128,28 +96,48 @@ class NumpyBackend:
     def run(self, work: Sequence[Work]) -> list[np.ndarray]:
         """Add tokens to sequences; see `Backend.run`. Single tokens are computed together, longer pieces one by one."""
         with one_blas_thread:
-            if len(work) == 1 and len(work[0].ids) == 1:
+            if len(work) == 1 and len(work[0].ids) == 1 and work[0].adapter is None:
                 return [self._decode_one(self._row_of[work[0].sequence], work[0].ids[0])[None][: work[0].wanted]]
             results: list[np.ndarray] = [_NOTHING] * len(work)
             single = [index for index, piece in enumerate(work) if len(piece.ids) == 1]
             if single:
                 rows = [self._row_of[work[index].sequence] for index in single]
-                logits = self._decode(rows, [work[index].ids[0] for index in single])
+                adapters = [work[index].adapter for index in single]
+                logits = self._decode(rows, [work[index].ids[0] for index in single], adapters)
                 for place, index in enumerate(single):
                     results[index] = logits[place : place + work[index].wanted]
             for index, piece in enumerate(work):
                 if len(piece.ids) != 1:
-                    results[index] = self._read(self._row_of[piece.sequence], piece.ids, piece.wanted)
+                    adapted = [(slice(None), self._pairs(piece.adapter))] if piece.adapter else []
+                    results[index] = self._read(self._row_of[piece.sequence], piece.ids, piece.wanted, adapted)
             return results
 
-    def _decode(self, rows: list[int], ids: Sequence[int]) -> np.ndarray:
-        if len(rows) == 1:
+    def adapt(self, adapter: Adapter) -> None:
+        """Fold into an adapter what is folded into the weights; see `Adapting`."""
+        self._pairs(adapter)
+
+    def _pairs(self, adapter: Adapter) -> dict[str, Pair]:
+        if adapter not in self._adapters:
+            self._adapters[adapter] = self._weights.adapt(adapter)
+        return self._adapters[adapter]
+
+    def _decode(self, rows: list[int], ids: Sequence[int], adapters: Sequence[Adapter | None]) -> np.ndarray:
+        if len(rows) == 1 and adapters[0] is None:
             return self._decode_one(rows[0], ids[0])[None]
         order, tokens = np.array(rows), np.asarray(ids)
         if len(rows) != max(rows) + 1:
-            return self._decode_rows(order, order, tokens)
+            return self._decode_rows(order, order, tokens, self._members(adapters))
         place = np.argsort(order)  # the rows are 0, 1, 2, … in some order
-        return self._decode_rows(order[place], slice(0, len(rows)), tokens[place])[order]
+        adapted = self._members([adapters[index] for index in place])
+        return self._decode_rows(order[place], slice(0, len(rows)), tokens[place], adapted)[order]
+
+    def _members(self, adapters: Sequence[Adapter | None]) -> _Adapted:
+        """Which rows of a batch have which adapter."""
+        distinct = {adapter for adapter in adapters if adapter is not None}
+        return [
+            (np.array([row for row, other in enumerate(adapters) if other is adapter]), self._pairs(adapter))
+            for adapter in distinct
+        ]
 
     def twin(self) -> NumpyBackend:
         """Another cache over the same weights; see `Backend.twin`."""
@@ -183,7 +171,7 @@ class NumpyBackend:
         lengths[:kept] = self._lengths
         self._cache, self._lengths = cache, lengths
 
-    def _read(self, row: int, ids: Sequence[int], wanted: int) -> np.ndarray:
+    def _read(self, row: int, ids: Sequence[int], wanted: int, adapted: _Adapted) -> np.ndarray:
         """Add several tokens to a row of the cache; logits behind the last `wanted` of them."""
         kv_heads, head_dim = self.config.num_key_value_heads, self.config.head_dim
         start, time = int(self._lengths[row]), len(ids)
@@ -194,7 +182,7 @@ class NumpyBackend:
         phases = self._phases[start:end, None]
         blocked = np.triu(np.full((time, end), -np.inf, dtype=np.float32), start + 1)  # [query, key]
         for layer, cache in zip(self._layers, self._cache, strict=True):
-            query, key_value = self._project(x, layer, phases)
+            query, key_value = self._project(x, layer, phases, adapted)
             cache[row, :, :, start:end] = key_value.transpose(1, 2, 0, 3)
             keys, values = cache[row, :, :, :end]  # [kv_heads, end, head_dim]
             if layer is self._layers[-1]:  # only the last tokens' logits are asked for
@@ -210,11 +198,13 @@ class NumpyBackend:
             grouped += blocked
             attended = _attend(scores, values)  # [kv_heads, group * query, head_dim]
             attended = attended.reshape(kv_heads, -1, queries, head_dim).transpose(2, 0, 1, 3).reshape(queries, -1)
-            x = self._residual(x, attended, layer)
+            x = self._residual(x, attended, layer, adapted)
         self._lengths[row] = end
-        return self._logits(x) if wanted else _NOTHING
+        return self._logits(x, adapted) if wanted else _NOTHING
 
-    def _decode_rows(self, rows: np.ndarray, cached: np.ndarray | slice, tokens: np.ndarray) -> np.ndarray:
+    def _decode_rows(
+        self, rows: np.ndarray, cached: np.ndarray | slice, tokens: np.ndarray, adapted: _Adapted
+    ) -> np.ndarray:
         """One step of several rows; `cached` selects the same rows, as a slice where that avoids a copy."""
         size = len(rows)
         kv_heads, head_dim = self.config.num_key_value_heads, self.config.head_dim
@@ -225,7 +215,7 @@ class NumpyBackend:
         hidden = np.arange(longest) > positions[:, None]
         blocked = np.where(hidden, np.float32(-np.inf), np.float32(0))[:, None, None, None]  # [size, 1, 1, 1, longest]
         for layer, cache in zip(self._layers, self._cache, strict=True):
-            query, key_value = self._project(x, layer, phases)
+            query, key_value = self._project(x, layer, phases, adapted)
             cache[rows, :, :, positions] = key_value
             stored = cache[cached, :, :, None, :longest]  # [size, 2, kv_heads, 1, longest, head_dim]
             # The queries of a group are multiplied one by one: matrix-vector products read the cache as it lies, where
@@ -234,9 +224,9 @@ class NumpyBackend:
             scores = grouped @ stored[:, 0].swapaxes(3, 4)  # [size, kv_heads, group, 1, longest]
             scores += blocked
             attended = _attend(scores, stored[:, 1])
-            x = self._residual(x, attended.reshape(size, -1), layer)
+            x = self._residual(x, attended.reshape(size, -1), layer, adapted)
         self._lengths[rows] += 1
-        return self._logits(x)
+        return self._logits(x, adapted)
 
     def _decode_one(self, row: int, token: int) -> np.ndarray:
         """One step of one row: the arithmetic of `_decode_rows` in as few and as cheap calls as numpy allows."""
@@ -273,41 +263,45 @@ class NumpyBackend:
         np.multiply(x, 1.0 / math.sqrt(float(x.dot(x)) / width + eps), normal)
         return normal.dot(self._head)
 
-    def _project(self, x: np.ndarray, layer: _Layer, phases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _project(
+        self, x: np.ndarray, layer: Layer, phases: np.ndarray, adapted: _Adapted
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Queries, and keys with values, of the next positions.
 
         Args:
             x: [tokens, hidden_size].
             layer: its weights.
             phases: complex64 [tokens, 1, head_dim / 2].
+            adapted: adapters of the tokens.
 
         Returns:
             Rotated queries [tokens, heads, head_dim]; rotated keys and values [tokens, 2, kv_heads, head_dim].
         """
         heads, kv_heads = self.config.num_attention_heads, self.config.num_key_value_heads
-        qkv = (self._normalised(x) @ layer.qkv).reshape(len(x), heads + 2 * kv_heads, -1)
+        qkv = _product(self._normalised(x), layer.qkv, f"{layer.prefix}self_attn.qkv_proj", adapted)
+        qkv = qkv.reshape(len(x), heads + 2 * kv_heads, -1)
         rotary = qkv.view(np.complex64)[:, : heads + kv_heads]  # [tokens, heads + kv_heads, head_dim / 2]
         rotary *= phases
         return qkv[:, :heads], qkv[:, heads:].reshape(len(x), 2, kv_heads, -1)
 
-    def _residual(self, x: np.ndarray, attended: np.ndarray, layer: _Layer) -> np.ndarray:
+    def _residual(self, x: np.ndarray, attended: np.ndarray, layer: Layer, adapted: _Adapted) -> np.ndarray:
         """The rest of a block: x plus the attention's projection, then plus the feed-forward."""
-        x = x + attended @ layer.out
-        gate_up = self._normalised(x) @ layer.gate_up
+        x = x + _product(attended, layer.out, f"{layer.prefix}self_attn.o_proj", adapted)
+        gate_up = _product(self._normalised(x), layer.gate_up, f"{layer.prefix}mlp.gate_up_proj", adapted)
         gate, up = gate_up[:, : self.config.intermediate_size], gate_up[:, self.config.intermediate_size :]
         active = np.tanh(gate)
         active += 1.0
         active *= gate
         active *= up
-        x += active @ layer.down
+        x += _product(active, layer.down, f"{layer.prefix}mlp.down_proj", adapted)
         return x
 
     def _normalised(self, x: np.ndarray) -> np.ndarray:
         squares = np.add.reduce(np.square(x), axis=1, keepdims=True)
         return x / np.sqrt(squares / x.shape[1] + np.float32(self.config.rms_norm_eps))
 
-    def _logits(self, x: np.ndarray) -> np.ndarray:
-        return self._normalised(x) @ self._head
+    def _logits(self, x: np.ndarray, adapted: _Adapted) -> np.ndarray:
+        return _product(self._normalised(x), self._head, "lm_head", adapted)
 
 
 class _SingleStep:
@@ -328,6 +322,16 @@ class _SingleStep:
         self.active = np.empty(config.intermediate_size, dtype=np.float32)
 
 
+def _product(x: np.ndarray, matrix: np.ndarray, name: str, adapted: _Adapted) -> np.ndarray:
+    """x [tokens, columns] @ matrix, and what adapters add to the matrix of that name."""
+    out = x @ matrix
+    for rows, pairs in adapted:
+        if name in pairs:
+            lora_a, lora_b = pairs[name]
+            out[rows] += x[rows] @ lora_a @ lora_b
+    return out
+
+
 def _attend(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
     """softmax(scores) @ values, dividing after the product, where there is less to divide; overwrites the scores."""
     scores -= scores.max(axis=-1, keepdims=True)
@@ -335,42 +339,3 @@ def _attend(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
     attended = scores @ values
     attended /= scores.sum(axis=-1, keepdims=True)
     return attended
-
-
-def _fold_layer(config: ModelConfig, tensors: Mapping[str, np.ndarray], prefix: str) -> _Layer:
-    weights = {
-        name: tensors[f"{prefix}{name}.weight"].astype(np.float32)
-        for name in (
-            "input_layernorm",
-            "self_attn.qkv_proj",
-            "self_attn.o_proj",
-            "post_attention_layernorm",
-            "mlp.gate_up_proj",
-            "mlp.down_proj",
-        )
-    }
-    heads, kv_heads, head_dim = config.num_attention_heads, config.num_key_value_heads, config.head_dim
-    qkv = (weights["self_attn.qkv_proj"] * weights["input_layernorm"]).reshape(-1, head_dim, config.hidden_size)
-    qkv[:heads] *= head_dim**-0.5
-    halves = qkv[: heads + kv_heads].reshape(heads + kv_heads, 2, head_dim // 2, -1)
-    qkv[: heads + kv_heads] = halves.swapaxes(1, 2).reshape(heads + kv_heads, head_dim, -1)
-    gate_up = weights["mlp.gate_up_proj"] * weights["post_attention_layernorm"]
-    gate_up[: config.intermediate_size] *= 0.5
-    return _Layer(
-        qkv=_transposed(qkv.reshape(-1, config.hidden_size)),
-        out=_transposed(weights["self_attn.o_proj"]),
-        gate_up=_transposed(gate_up),
-        down=_transposed(weights["mlp.down_proj"]),
-    )
-
-
-def _phases(config: ModelConfig) -> np.ndarray:
-    """exp(i * position * frequency), in float32 throughout as the torch model computes it."""
-    exponents = -np.arange(0, config.head_dim, 2, dtype=np.float32) / np.float32(config.head_dim)
-    frequencies = np.float32(config.rope_theta) ** exponents
-    angles = np.outer(np.arange(config.max_position_embeddings, dtype=np.float32), frequencies)
-    return (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex64)
-
-
-def _transposed(matrix: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(matrix.T)

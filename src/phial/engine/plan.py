@@ -64,7 +64,7 @@ def make_plan(running: Sequence[Live], budget: int, original: int | None) -> lis
         assert live.handle is not None
         if live.drafts is not None and not live.siblings:  # those go on from the prompt, not from guesses behind it
             drafting.append(len(parts))
-        parts.append(Part(live, Work(live.handle, live.ids[-1:], 1, (), live.request.adapter)))
+        parts.append(Part(live, Work(live.handle, live.ids[-1:], 1, (), live.adapter)))
     budget -= len(parts)
     share = budget // 2 if reading else budget
     for index in drafting:
@@ -95,9 +95,9 @@ def _read(reading: Sequence[Live], budget: int) -> list[Part]:
 def next_part(live: Live, size: int) -> Part:
     """The next tokens of a sequence that has more to compute."""
     assert live.handle is not None
-    request, end = live.request, live.computed + size
+    end = live.computed + size
     wanted = int(end == len(live.ids))
-    return Part(live, chunk(live.handle, live.ids, live.computed, end, wanted, request.images, request.adapter))
+    return Part(live, chunk(live.handle, live.ids, live.computed, end, wanted, live.request.images, live.adapter))
 
 
 def _with_guesses(part: Part, share: int, original: int | None) -> Part:

@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -124,7 +123,7 @@ class Request:
         stop: strings that end an answer; neither they nor what follows is part of its text.
         stop_ids: tokens that end an answer, not part of its ids; None for those of the engine.
         images: (place among ids, embeddings [tokens, hidden_size]) that stand instead of the ids' own embeddings.
-        adapter: LoRA adapter by name, or None.
+        adapter: LoRA adapter by the name that it was loaded with, or None.
         salt: tenants of different salts share no computed prefix, and take turns when there are more requests than
             room.
         thinking: budget of the reasoning, or None.
@@ -164,18 +163,20 @@ class Request:
             if not 0 <= place <= place + len(embeddings) <= len(self.ids):
                 _refuse(f"an image at {place} of {len(self.ids)} tokens", "place it at its placeholders")
 
-    @cached_property
-    def sharing_salt(self) -> bytes:
+    def sharing_salt(self, adapter_key: str | None = None) -> bytes:
         """Stands for everything but the tokens that keys and values depend on, and for the tenant.
 
         Images count with their places and contents, so a prompt that differs in one shares nothing, not even what lies
         before it.
+
+        Args:
+            adapter_key: of the contents of its adapter, whose name may stand for another one later.
         """
-        if not (self.salt or self.images or self.adapter is not None):
+        if not (self.salt or self.images or adapter_key is not None):
             return b""
-        digest = hashlib.sha256(b"%d %d " % (len(self.salt), self.adapter is not None) + self.salt)
-        name = (self.adapter or "").encode()
-        digest.update(b"%d " % len(name) + name)
+        digest = hashlib.sha256(b"%d %d " % (len(self.salt), adapter_key is not None) + self.salt)
+        key = (adapter_key or "").encode()
+        digest.update(b"%d " % len(key) + key)
         for place, embeddings in self.images:
             digest.update(f"{place} {embeddings.shape} {embeddings.dtype.str} ".encode())
             digest.update(embeddings.tobytes())
@@ -237,6 +238,31 @@ class Generation:
     text: str
     finish_reason: FinishReason
     logprobs: tuple[TokenLogprob, ...] = ()
+
+
+def longest(request: Request, max_length: int, vocab_size: int, where: str) -> int:
+    """How long prompt and answer may become together.
+
+    Args:
+        request: what is asked.
+        max_length: the model's context.
+        vocab_size: of its vocabulary.
+        where: for the error.
+
+    Raises:
+        PhialError: the prompt is empty, leaves no room for an answer, or has a token outside the vocabulary.
+    """
+    if not len(request.ids):
+        raise PhialError("the prompt is empty", where=where, do="begin it with the BOS token")
+    if len(request.ids) >= max_length:
+        raise PhialError(
+            f"the prompt has {len(request.ids)} tokens; the model's context is {max_length}, answer included",
+            where=where,
+            do="shorten the prompt or use a model with a longer context",
+        )
+    if not 0 <= min(request.ids) <= max(request.ids) < vocab_size:
+        raise PhialError(f"a token outside the vocabulary of {vocab_size}", where=where, do="use its tokenizer")
+    return min(max_length, len(request.ids) + request.sampling.max_tokens)
 
 
 def _refuse(what: str, do: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from phial.engine.backend import Backend, Storing, chunk
 from phial.engine.request import Request
 from phial.errors import PhialError
+from phial.model.adapter import Adapter
 from phial.model.config import uses_long_factors
 
 _FACTS = "prefix.json"
@@ -23,15 +24,22 @@ class Pin:
 
     Attributes:
         request: the prompt.
+        adapter: what the request's adapter stands for.
         ids: its tokens.
         long: LongRoPE's long factors.
         handle: the backend's.
     """
 
     request: Request
+    adapter: Adapter | None
     ids: list[int]
     long: bool
     handle: int
+
+    @property
+    def salt(self) -> bytes:
+        """See `Request.sharing_salt`."""
+        return self.request.sharing_salt(self.adapter.key if self.adapter else None)
 
 
 class Residents:
@@ -51,33 +59,34 @@ class Residents:
         best: Pin | None = None
         for pin in self._pins:
             size = len(pin.ids)
-            fits = size < len(ids) and pin.long == long and pin.request.sharing_salt == salt
+            fits = size < len(ids) and pin.long == long and pin.salt == salt
             if fits and (best is None or size > len(best.ids)) and list(ids[:size]) == pin.ids:
                 best = pin
         if best is None:
             return self._backend.open(ids, long, salt)
         return self._backend.fork(best.handle), len(best.ids)
 
-    def add(self, request: Request) -> Pin:
+    def add(self, request: Request, adapter: Adapter | None) -> Pin:
         """Compute a prompt and keep it.
 
         Raises:
             NoRoom: it does not fit the cache.
         """
         long = uses_long_factors(self._backend.config, len(request.ids))
-        handle, start = self.open(request.ids, long, request.sharing_salt)
+        pin = Pin(request, adapter, list(request.ids), long, -1)
+        pin.handle, start = self.open(pin.ids, long, pin.salt)
         try:
-            self.read(handle, request, start, len(request.ids))
+            self.read(pin.handle, request, adapter, start, len(pin.ids))
         except BaseException:
-            self._backend.free(handle)
+            self._backend.free(pin.handle)
             raise
-        return self._keep(Pin(request, list(request.ids), long, handle))
+        return self._keep(pin)
 
-    def read(self, handle: int, request: Request, start: int, end: int) -> None:
+    def read(self, handle: int, request: Request, adapter: Adapter | None, start: int, end: int) -> None:
         """Compute tokens of a prompt, a part at a time, for the cache alone."""
         for first in range(start, end, self._size):
             last = min(first + self._size, end)
-            self._backend.run([chunk(handle, request.ids, first, last, 0, request.images, request.adapter)])
+            self._backend.run([chunk(handle, request.ids, first, last, 0, request.images, adapter)])
 
     def remove(self, pin: Pin) -> None:
         """Let a prompt go."""
@@ -94,7 +103,7 @@ class Residents:
             yield
         finally:
             for pin in pins:
-                pin.handle = self.add(pin.request).handle
+                pin.handle = self.add(pin.request, pin.adapter).handle
                 self._pins[-1] = pin
 
     def save(self, pin: Pin, folder: Path) -> None:
@@ -112,15 +121,21 @@ class Residents:
             shutil.rmtree(draft)  # of a process that was killed
         draft.mkdir(parents=True)
         backend.save(pin.handle, draft)
-        facts = {"ids": pin.ids, "long": pin.long, "adapter": pin.request.adapter, "salt": pin.request.salt.hex()}
+        request = pin.request
+        facts = {"ids": pin.ids, "long": pin.long, "adapter": request.adapter, "salt": request.salt.hex()}
+        facts["adapter_key"] = pin.adapter.key if pin.adapter else None
         (draft / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
         draft.rename(folder)
 
-    def load(self, folder: Path) -> Pin:
+    def load(self, folder: Path, find: Callable[[str | None], Adapter | None]) -> Pin:
         """Keep what `save` wrote, without computing it again.
 
+        Args:
+            folder: the snapshot.
+            find: the adapter of a name.
+
         Raises:
-            PhialError: the backend can't, or the folder is damaged or of another model.
+            PhialError: the backend can't, or the folder is damaged or of another model or adapter.
             NoRoom: it does not fit the cache.
         """
         backend, config = self._storing(), self._backend.config
@@ -129,13 +144,18 @@ class Residents:
             facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
             ids, long = [int(token) for token in facts["ids"]], bool(facts["long"])
             request = Request(ids, adapter=facts["adapter"], salt=bytes.fromhex(facts["salt"]))
+            key = facts.get("adapter_key")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PhialError("this is no whole snapshot of a prompt", where=str(folder), do=advice) from error
-        handle = backend.load(folder)
+        adapter = find(request.adapter)
+        if key != (adapter.key if adapter else None):
+            what = f"the snapshot was made with another adapter than the one that is {request.adapter!r} now"
+            raise PhialError(what, where=str(folder), do=advice)
+        handle = backend.load(folder, request.sharing_salt(key))
         if self._backend.length(handle) != len(ids) or long != uses_long_factors(config, len(ids)):
             self._backend.free(handle)
             raise PhialError("the parts of the snapshot do not agree", where=str(folder), do=advice)
-        return self._keep(Pin(request, ids, long, handle))
+        return self._keep(Pin(request, adapter, ids, long, handle))
 
     def _keep(self, pin: Pin) -> Pin:
         self._pins.append(pin)

@@ -126,35 +126,6 @@ class Scheduler:
         self.running.remove(live)
         self.waiting.push_back(live)
 
-    def run_all(self, source: deque[Live], slots: int) -> None:
-        """Take sequences from a queue until it is empty and all that were taken are complete.
-
-        Args:
-            source: may be shared with other schedulers in other threads.
-            slots: sequences taken at a time.
-
-        Raises:
-            Exception: what went wrong with one of them; the others that were taken are cancelled.
-        """
-        mine: list[Live] = []
-        try:
-            while True:
-                while source and len(mine) < slots and (live := _next(source)):
-                    self.submit(live)
-                    mine.append(live)
-                if not mine:
-                    return
-                self.step()
-                ended = [live for live in mine if live.finish_reason]
-                for live in ended:
-                    if live.error:
-                        raise live.error
-                    mine.remove(live)
-        finally:
-            for live in mine:
-                self.cancel(live)
-            self.settle()
-
     def _settle(self) -> None:
         while self._inbox:
             live = self._inbox.popleft()
@@ -213,7 +184,7 @@ class Scheduler:
         """Open a sequence in the backend, with what it can share; whether that went well."""
         try:
             live.long = self._long(live)
-            live.handle, live.computed = self.residents.open(live.ids, live.long, live.request.sharing_salt)
+            live.handle, live.computed = self.residents.open(live.ids, live.long, live.salt)
         except Exception as error:
             self._fail(live, error)
             return False
@@ -355,10 +326,3 @@ class Scheduler:
                 one.finish("error", error)
                 self._release(one)
                 one.tell()
-
-
-def _next(source: deque[Live]) -> Live | None:
-    try:  # another thread may have taken the last one
-        return source.popleft()
-    except IndexError:
-        return None

@@ -13,6 +13,7 @@ from phial.engine.sampler import choose, penalised, random_stream, token_logprob
 from phial.engine.speculate import Drafts
 from phial.engine.text_stream import StopText, TextStream
 from phial.errors import PhialError
+from phial.model.adapter import Adapter
 from phial.tokens.tokenizer import Tokenizer
 
 
@@ -29,9 +30,11 @@ class Live:
         done: told of the end.
         drafts: proposes tokens to check.
         matcher: follows the answer through the request's grammar; a new one if left out.
+        adapter: what the request's adapter stands for.
 
     Attributes:
         ids: prompt and answer.
+        salt: see `Request.sharing_salt`.
         start: tokens of the prompt.
         handle: the backend's, or None without a place in the cache.
         computed: tokens that the backend holds.
@@ -55,8 +58,10 @@ class Live:
         done: Callable[[Live], None] | None = None,
         drafts: Drafts | None = None,
         matcher: Matcher | None = None,
+        adapter: Adapter | None = None,
     ) -> None:
         self.request, self.sampling, self.sample, self.limit = request, request.sampling, sample, limit
+        self.adapter, self.salt = adapter, request.sharing_salt(adapter.key if adapter else None)
         self.ids = [int(token) for token in request.ids]
         self.start = len(self.ids)
         self.handle: int | None = None

@@ -14,7 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from phial.engine.backend import NoRoom, Work
+from phial.engine.torch_adapter import TorchAdapters
 from phial.errors import PhialError
+from phial.model.adapter import Adapter
 from phial.model.cache import KeyValueCache
 from phial.model.decoder import Decoder
 
@@ -39,6 +41,7 @@ class TorchBackend:
         self._cache = KeyValueCache(self.config, 1, weight.dtype, weight.device)
         self._row_of: dict[int, int] = {}
         self._handle_of: list[int] = []  # by row
+        self._adapters = TorchAdapters(model)
 
     @property
     def max_length(self) -> int:
@@ -82,8 +85,6 @@ class TorchBackend:
     def run(self, work: Sequence[Work]) -> list[np.ndarray]:
         """Add tokens to sequences; see `Backend.run`. Pieces of one token are computed together, and so are those with
         guesses; parts of prompts one by one, for padding them to one length would cost more."""
-        if any(piece.adapter is not None for piece in work):
-            raise PhialError("this backend has no adapters", where="engine", do="merge the adapter into the weights")
         if sum(len(piece.ids) for piece in work) > self.room():
             raise NoRoom(f"room for {self.room()} tokens")
         groups: dict[int, list[int]] = {}
@@ -108,8 +109,12 @@ class TorchBackend:
             for place, embeddings in piece.images
         ]
         rows = [self._row_of[piece.sequence] for piece in work]
-        wanted = max(piece.wanted for piece in work)
-        logits = self.model.append(ids, self._cache, rows, counts, images, wanted).float().cpu().numpy()
+        wanted, adapters = max(piece.wanted for piece in work), [piece.adapter for piece in work]
+        if any(adapters) and max(counts) > 1:
+            # for one row the last block would not go through its modules, where an adapter adds to what they compute
+            wanted = max(wanted, 2)
+        with self._adapters.on(adapters):
+            logits = self.model.append(ids, self._cache, rows, counts, images, wanted).float().cpu().numpy()
         return [logits[row, wanted - piece.wanted :] for row, piece in enumerate(work)]
 
     def save(self, sequence: int, folder: Path) -> None:
@@ -120,7 +125,7 @@ class TorchBackend:
         facts = {"model": self._identity(), "long": str(int(self._cache.long[row]))}
         save_file({**layers, "tokens": tokens}, folder / _FILE, facts)
 
-    def load(self, folder: Path) -> int:
+    def load(self, folder: Path, salt: bytes = b"") -> int:
         """A sequence with what `save` wrote; see `Storing`."""
         path, config = folder / _FILE, self.config
         try:
@@ -138,6 +143,10 @@ class TorchBackend:
         handle, _ = self.open((), facts.get("long") == "1")
         self._cache.write_row(self._row_of[handle], tokens, layers)
         return handle
+
+    def adapt(self, adapter: Adapter) -> None:
+        """Bring an adapter to the model's device; see `Adapting`."""
+        self._adapters.hold(adapter)
 
     @torch.no_grad()
     def load_weights(self, tensors: Mapping[str, np.ndarray]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from phial.kernels.int4_library import ThreadPool, int4_kernels
 from phial.kernels.layer import LayerCache, Span, check_spans, sequence_structs, visibility
+from phial.kernels.lora import BoundAdapter, by_token
 from phial.kernels.product import BoundMatrix, Floats, handle, pointer
 from phial.kernels.structures import CacheStruct, MatrixStruct, VisibilityStruct
 from phial.model.config import BlockSparse
@@ -54,6 +55,7 @@ class BlockStruct(Structure):
         ("between", GainStruct),
         ("sees", VisibilityStruct),
         ("cache", CacheStruct),
+        ("layer", c_int64),
     )
 
 
@@ -71,6 +73,9 @@ class StepStruct(Structure):
         ("asked", c_void_p),
         ("wanted", c_int64),
         ("room", c_void_p),
+        ("adapters", c_void_p),
+        ("asked_adapters", c_void_p),
+        ("ranks", c_int64),
     )
 
 
@@ -128,9 +133,9 @@ class BoundBlock:
     struct: BlockStruct
     shape_struct: ShapeStruct
 
-    def room(self, tokens: int) -> int:
-        """Bytes of scratch that a step of so many tokens needs."""
-        return int4_kernels().block_room(byref(self.shape_struct), byref(self.struct), tokens)
+    def room(self, tokens: int, ranks: int = 0) -> int:
+        """Bytes of scratch that a step of so many tokens needs, and so many ranks of adapters."""
+        return int4_kernels().block_room(byref(self.shape_struct), byref(self.struct), tokens, ranks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +158,7 @@ def bind_block(
     down: Linear | None,
     window: int | None = None,
     sparse: BlockSparse | None = None,
+    layer: int = 0,
 ) -> BoundBlock:
     """Prepare a layer.
 
@@ -167,6 +173,7 @@ def bind_block(
         down: its output.
         window: positions that a query sees, its own included; None for all.
         sparse: which blocks of positions a head sees; None for all.
+        layer: its place among the layers of a model.
 
     Raises:
         ValueError: for parts that do not fit each other.
@@ -190,7 +197,7 @@ def bind_block(
         if gain is not None and any(part is not None and part.shape != (width,) for part in (gain.weight, gain.bias)):
             raise ValueError(f"a norm of {gain.weight.shape}, not {(width,)}")
     linears, gains = [_linear(part) for part in (qkv, out, up, down)], [_gain(part) for part in (before, between)]
-    struct = BlockStruct(*linears, *gains, visibility(window, sparse, shape.heads), cache.struct)
+    struct = BlockStruct(*linears, *gains, visibility(window, sparse, shape.heads), cache.struct, layer)
     shape_struct = ShapeStruct(
         shape.heads, shape.centred, ACTIVATIONS[shape.activation], shape.by_group,
         shape.eps, shape.limit, shape.scale,
@@ -206,6 +213,7 @@ def bind_step(
     room: NDArray[np.uint8],
     rows: NDArray[np.int64] | None = None,
     asked: Sequence[Span] | None = None,
+    adapters: Sequence[BoundAdapter | None] = (),
 ) -> BoundStep:
     """Prepare new tokens, for all layers whose caches are like that of `block`.
 
@@ -213,9 +221,10 @@ def bind_step(
         block: any of the layers.
         spans: positions of the tokens, which stand one after another.
         cosine, sine: [tokens, half] by token.
-        room: scratch of at least `block.room(tokens)` bytes.
+        room: scratch of at least `block.room(tokens, ranks)` bytes, ranks being the most of all adapters.
         rows: the tokens that output is wanted for, ascending; None for all.
         asked: with `rows`, the spans that they are of, as many as `spans`.
+        adapters: of each span; none at all by default.
 
     Raises:
         ValueError: for shapes that do not fit, and positions outside the cache.
@@ -224,7 +233,8 @@ def bind_step(
     check_spans(spans, block.cache, block.window)
     if cosine.shape != sine.shape or len(cosine) != tokens or 2 * cosine.shape[1] > block.cache.struct.head_dim:
         raise ValueError(f"angles {cosine.shape} and {sine.shape} of {tokens} tokens")
-    if room.nbytes < block.room(tokens):
+    ranks = max((adapter.ranks for adapter in adapters if adapter is not None), default=0)
+    if room.nbytes < block.room(tokens, ranks):
         raise ValueError(f"{room.nbytes} bytes of scratch for {tokens} tokens")
     wanted = 0
     if rows is not None:
@@ -236,12 +246,16 @@ def bind_step(
         check_spans(asked, block.cache, block.window)
     sequences = sequence_structs(spans)
     of_rows = None if asked is None else sequence_structs(asked)
+    adapted = by_token(adapters, [span.count for span in spans]) if ranks else None
+    asked_adapted = by_token(adapters, [span.count for span in asked]) if ranks and asked else None
     struct = StepStruct(
         pointer(cosine), pointer(sine), cosine.shape[1], addressof(sequences), len(spans), tokens,
         None if rows is None else pointer(rows, np.int64), None if of_rows is None else addressof(of_rows), wanted,
-        pointer(room, np.uint8),
+        pointer(room, np.uint8), None if adapted is None else addressof(adapted),
+        None if asked_adapted is None else addressof(asked_adapted), ranks,
     )  # fmt: skip
-    return BoundStep((spans, asked, cosine, sine, room, rows, sequences, of_rows), tokens, struct)
+    held = (spans, asked, cosine, sine, room, rows, sequences, of_rows, adapters, adapted, asked_adapted)
+    return BoundStep(held, tokens, struct)
 
 
 def run_block(block: BoundBlock, step: BoundStep, x: Floats, *, pool: ThreadPool | None = None) -> None:

@@ -21,7 +21,8 @@ _ARGUMENTS = {
     "quantize": [c_void_p, c_void_p, c_long, _ACTIVATIONS],
     "multiply": [c_void_p, _MATRIX, _ACTIVATIONS, c_void_p, c_long, c_void_p],
     "norm_quantize": [*[c_void_p] * 4, c_float, c_long, c_void_p, _ACTIVATIONS],
-    "activate_quantize": [c_void_p, c_void_p, c_long, c_float, c_long, _ACTIVATIONS],
+    "activate_quantize": [c_void_p, c_void_p, c_long, c_float, c_long, c_void_p, _ACTIVATIONS],
+    "add_low_rank": [*[c_void_p] * 3, c_long, c_long, c_void_p, c_long, c_void_p, c_long],
     "rotate_keep": [c_void_p, c_void_p, c_long, c_void_p, c_void_p, c_long, _SEQUENCES, c_long, _CACHE],
     "attend": [c_void_p, c_void_p, c_long, c_float, _VISIBILITY, _SEQUENCES, c_long, _CACHE, c_void_p],
     "block": [*[c_void_p] * 5],
@@ -107,7 +108,7 @@ def declare(library: ctypes.CDLL) -> ctypes.CDLL:
     for function, arguments in _ARGUMENTS.items():
         getattr(library, function).argtypes = arguments
         getattr(library, function).restype = None
-    library.block_room.argtypes, library.block_room.restype = [c_void_p, c_void_p, c_long], c_long
+    library.block_room.argtypes, library.block_room.restype = [c_void_p, c_void_p, c_long, c_long], c_long
     library.has_avx2.restype = c_int
     library.peak.argtypes, library.peak.restype = [c_void_p, c_long], c_long
     library.pool_open.argtypes, library.pool_open.restype = [c_long], c_void_p

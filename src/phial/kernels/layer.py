@@ -139,7 +139,7 @@ def _activate(
         if rest:
             raise ValueError(f"{x.shape[1]} gates and ups")
     out = room(tokens, width, group_size, by_group=by_group)
-    int4_kernels().activate_quantize(handle(pool), pointer(x), kind, limit, rotated, byref(out.struct))
+    int4_kernels().activate_quantize(handle(pool), pointer(x), kind, limit, rotated, None, byref(out.struct))
     return out
 
 

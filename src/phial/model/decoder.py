@@ -128,7 +128,8 @@ class Decoder(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits [..., vocab_size] of final states [..., hidden_size]."""
         config = self.config
-        logits = linear(hidden, self.head_weight, self.lm_head.bias if config.head_bias else None)
+        tied = config.tie_word_embeddings
+        logits = linear(hidden, self.embed_tokens.weight) if tied else self.lm_head(hidden)
         if config.logit_divisor != 1.0:
             logits = logits / config.logit_divisor
         if config.dummy_token_ids:

@@ -29,6 +29,7 @@ from phial.tokens.tokenizer import Tokenizer
 
 FORMAT = 1
 _WEIGHTS, _SCALES, _ZEROS = ".weight_packed", ".weight_scale", ".weight_zero_point"
+_FOLDED = "rotation."
 _AGAIN = "quantize the float model again"
 # Everything of a checkpoint folder that says how text becomes ids.
 _TOKENIZER_FILES = (
@@ -57,6 +58,11 @@ class Draft:
             self._writer.add(arrays)
         else:
             self._writer.add({name: part})
+
+    def add_folded(self, folded: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take what a rotation has folded into the matrices; see `QuantizedModel.folded`."""
+        for name, array in folded.items():
+            self._writer.add({_FOLDED + name: array})
 
     def close(self, *, by_group: bool = False, rotated: frozenset[str] = frozenset()) -> QuantizedModel:
         """Write config.json and what is left of the weights, and read the model back, mapped."""
@@ -135,6 +141,7 @@ def write_quantized(
         for parts in (model.matrices, model.floats):
             for name, part in parts.items():
                 draft.add(name, part)
+        draft.add_folded(model.folded)
         draft.close(by_group=model.by_group, rotated=model.rotated)
         draft.publish(report, tokenizer)
 
@@ -174,7 +181,8 @@ def _read(folder: Path) -> QuantizedModel:
         matrices[name] = PackedMatrix(weights, scales, arrays.pop(name + _ZEROS, None), rows, columns, bits, group_size)
         if not np.isfinite(scales).all():
             raise PhialError(f"a scale of {name} is not finite", where=str(folder), do=_AGAIN)
-    return QuantizedModel(config, matrices, arrays, by_group, rotated)
+    folded = {name.removeprefix(_FOLDED): arrays.pop(name) for name in list(arrays) if name.startswith(_FOLDED)}
+    return QuantizedModel(config, matrices, arrays, by_group, rotated, folded)
 
 
 def _take(arrays: dict[str, NDArray[Any]], name: str, folder: Path) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from phial.quant.quality import QualityReport
 from phial.quant.quantize import Settings, round_parts
 from phial.quant.quantized import QuantizedModel
 from phial.quant.report import HeldOut, measure_streamed
-from phial.quant.rotate import rotated_inputs, rotated_parameters
+from phial.quant.rotate import RotatedParameters, rotated_inputs, rotated_parameters
 from phial.quant.sensitivity import choose_bits, sensitivities
 from phial.quant.weights import Parameters
 from phial.tokens.tokenizer import Tokenizer
@@ -70,7 +70,8 @@ def make_quantized(
     settings = settings or Settings()
     if not texts.calibration and (settings.method == "gptq" or bits_per_weight is not None):
         raise PhialError("there is no calibration text", where="quantize", do="give some, or use plain rtn")
-    source, rotated = parameters, frozenset[str]()
+    source: Parameters = parameters
+    rotated = frozenset[str]()
     if settings.rotate:
         source, rotated = rotated_parameters(parameters), rotated_inputs(parameters.config)
     with drafting(folder, parameters.config) as draft:
@@ -85,6 +86,8 @@ def make_quantized(
             parts = round_parts(source, settings)
         for name, part in parts:
             draft.add(name, part)
+        if isinstance(source, RotatedParameters):
+            draft.add_folded(source.folded())
         model = draft.close(by_group=settings.by_group, rotated=rotated)
         if progress is not None:
             progress("measuring")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ from phial.model.vision.config import MODULE
 HEAD = "lm_head"
 EMBEDDING = "embed_tokens.weight"
 FINAL_NORM = "norm"
+SIGNS = "signs"
 Floats = NDArray[np.float32]
 
 
@@ -38,6 +39,8 @@ class QuantizedModel:
         rotated: what has its input turned by `hadamard` first, before it is quantized: names of matrices, and "norm"
             where the final norm's input is turned (its gain could not be folded into a head that is the embedding
             too).
+        folded: what of a rotated model is in the weights and can not be seen in them: "signs", the diagonal of D, and
+            the gain of every norm by its parameter's name. Adapters need it, the model itself does not.
     """
 
     config: ModelConfig
@@ -45,6 +48,7 @@ class QuantizedModel:
     floats: Mapping[str, NDArray[np.float32 | np.float16]]
     by_group: bool = False
     rotated: frozenset[str] = frozenset()
+    folded: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shapes = matrix_shapes(self.config)
@@ -62,6 +66,9 @@ class QuantizedModel:
         unknown = self.rotated - set(self.matrices) - {FINAL_NORM}
         if unknown:
             raise _wrong(f"{min(unknown)} is rotated, and is no matrix")
+        for name, array in self.folded.items():
+            if array.shape != (self.config.hidden_size,) or array.dtype != np.float32:
+                raise _wrong(f"what was folded, {name}, is {array.dtype} {list(array.shape)}")
 
     @cached_property
     def nbytes(self) -> int:

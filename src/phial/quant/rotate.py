@@ -13,13 +13,15 @@ input is turned by H, which leaves D x (the norm does the same to it); times g; 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from phial.errors import PhialError
 from phial.model.config import ModelConfig
 from phial.quant.hadamard import hadamard
-from phial.quant.quantized import FINAL_NORM, HEAD, matrix_shapes
+from phial.quant.quantized import FINAL_NORM, HEAD, SIGNS, matrix_shapes
 from phial.quant.weights import Parameters
 
 SEED = 0
@@ -61,9 +63,9 @@ class RotatedParameters:
         layer = name.partition("self_attn.")[0] if "self_attn." in name else name.partition("mlp.")[0]
         match name.rpartition(".")[0].rpartition(".")[2]:
             case "embed_tokens":
-                return self._turn(tensor)
+                return turned_reader(tensor, self.signs)
             case "lm_head":
-                return self._turn(tensor, self._gain("norm"))
+                return turned_reader(tensor, self._gain("norm") * self.signs)
             case "norm" if config.tie_word_embeddings:
                 return tensor.float()
             case "norm" | "input_layernorm" | "post_attention_layernorm":
@@ -72,43 +74,57 @@ class RotatedParameters:
                 return self._values(tensor.float(), layer)
             case "gate_up_proj" | "up_proj":
                 gain = self._gain(f"{layer}post_attention_layernorm")
-                return tensor.float() if tensor.ndim == 1 else self._turn(tensor, gain)
+                return tensor.float() if tensor.ndim == 1 else turned_reader(tensor, gain * self.signs)
             case "o_proj":
                 wide = tensor.float()
-                if wide.ndim == 2:
-                    wide = hadamard(wide.view(len(wide), -1, config.head_dim)).view(wide.shape)
-                return self._write(wide)
+                return turned_writer(turned_by_head(wide, config) if wide.ndim == 2 else wide, self.signs)
             case "down_proj":
                 wide = tensor.float()
-                return self._write(hadamard(wide) if wide.ndim == 2 else wide)
+                return turned_writer(hadamard(wide) if wide.ndim == 2 else wide, self.signs)
         raise AssertionError(name)
+
+    def folded(self) -> dict[str, NDArray[np.float32]]:
+        """What went into the matrices: see `QuantizedModel.folded`."""
+        gains = {name: self._parameters.get(name) for name in self.config.shapes if name.endswith("norm.weight")}
+        return {name: tensor.float().numpy() for name, tensor in (gains | {SIGNS: self.signs}).items()}
 
     def _gain(self, norm: str) -> Tensor:
         return self._parameters.get(f"{norm}.weight").float()
 
-    def _turn(self, weight: Tensor, gain: Tensor | None = None) -> Tensor:
-        """Rows that read the stream, and the gain of the norm before them: W g Q^T; a few rows at a time."""
-        factors = self.signs if gain is None else gain * self.signs
-        out = torch.empty(weight.shape)
-        for rows, part in zip(weight.split(_ROWS), out.split(_ROWS), strict=True):
-            part.copy_(hadamard(rows.float() * factors))
-        return out
-
-    def _write(self, weight: Tensor) -> Tensor:
-        """A matrix, or a bias, that writes to the stream: Q W."""
-        if weight.ndim == 1:
-            return hadamard(weight * self.signs)
-        return hadamard(weight.T * self.signs).T.contiguous()
-
     def _values(self, tensor: Tensor, layer: str) -> Tensor:
         """Queries, keys and values, the values of every head turned."""
-        config = self.config
         if tensor.ndim == 2:
-            tensor = self._turn(tensor, self._gain(f"{layer}input_layernorm"))
-        start = (config.num_attention_heads + config.num_key_value_heads) * config.head_dim
-        values = tensor[start:].reshape(config.num_key_value_heads, config.head_dim, -1)
-        turned = hadamard(values.transpose(1, 2)).transpose(1, 2)
-        return torch.cat([tensor[:start], turned.reshape(tensor[start:].shape)])
+            tensor = turned_reader(tensor, self._gain(f"{layer}input_layernorm") * self.signs)
+        return turned_values(tensor, self.config)
+
+
+def turned_reader(weight: Tensor, factors: Tensor) -> Tensor:
+    """Rows that read the stream, by the signs and the gain of the norm before them: W g Q^T; a few at a time."""
+    out = torch.empty(weight.shape)
+    for rows, part in zip(weight.split(_ROWS), out.split(_ROWS), strict=True):
+        part.copy_(hadamard(rows.float() * factors))
+    return out
+
+
+def turned_writer(weight: Tensor, signs: Tensor) -> Tensor:
+    """A matrix, or a bias, that writes to the stream: Q W."""
+    if weight.ndim == 1:
+        return hadamard(weight * signs)
+    return hadamard(weight.T * signs).T.contiguous()
+
+
+def turned_by_head(weight: Tensor, config: ModelConfig) -> Tensor:
+    """Rows that read what attention's heads have written."""
+    return hadamard(weight.view(len(weight), -1, config.head_dim)).view(weight.shape)
+
+
+def turned_values(tensor: Tensor, config: ModelConfig, first: int = 0) -> Tensor:
+    """Rows of queries, keys and values, from the row `first` on, or their bias; the values of every head turned."""
+    start = max(0, (config.num_attention_heads + config.num_key_value_heads) * config.head_dim - first)
+    width = tensor.shape[1] if tensor.ndim == 2 else 1
+    values = tensor[start:].reshape(-1, config.head_dim, width)
+    turned = hadamard(values.transpose(1, 2)).transpose(1, 2)
+    return torch.cat([tensor[:start], turned.reshape(tensor[start:].shape)])
 
 
 def _check(config: ModelConfig) -> None:

@@ -1,6 +1,7 @@
 // The functions between the two halves of a feed-forward, ending in int8. One token is one piece of work, so its bits do
 // not depend on the others.
 
+#include <algorithm>
 #include <vector>
 
 #include "hadamard.h"
@@ -55,6 +56,7 @@ struct Activation {
     long kind;
     float limit;
     bool rotated;
+    float* kept;
     const Activations& out;
 
     template <class F>
@@ -72,6 +74,7 @@ struct Activation {
             case GELU: apply(first, second, room, [](Floats value, Floats) { return gelu(value); }); break;
             default: apply(first, second, room, [&](Floats gate, Floats up) { return gegelu(gate, up, limit); });
         }
+        if (kept) std::copy(room, room + out.width, kept + token * out.width);
         if (rotated) rotate_blocks(room, out.width);
         quantize_token(room, out, token);
     }
@@ -80,9 +83,11 @@ struct Activation {
 }  // namespace
 
 // x float32 [tokens, 2 * width], gates first, where the kind has gates, and [tokens, width] where not; f(x) into int8,
-// after a Hadamard transform where `rotated`. `limit` is that of GEGELU.
-EXPORT void activate_quantize(Pool* pool, const float* x, long kind, float limit, long rotated, const Activations* out) {
-    const Activation activation{x, kind, limit, rotated != 0, *out};
+// after a Hadamard transform where `rotated`, and, where `kept` is not null, before it into float32. `limit` is that of
+// GEGELU.
+EXPORT void activate_quantize(Pool* pool, const float* x, long kind, float limit, long rotated, float* kept,
+                              const Activations* out) {
+    const Activation activation{x, kind, limit, rotated != 0, kept, *out};
     share(pool, out->tokens, TOKENS, [&](long first, long last) {
         std::vector<float> room(out->width);
         for (long token = first; token < last; ++token) activation.token(token, room.data());

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "cache.h"
+#include "lora.h"
 #include "matrix.h"
 
 struct Linear {
@@ -31,6 +32,7 @@ struct Block {
     Gain before, between;  // between without weights: attention and feed-forward read the same norm
     Visibility sees;
     Cache cache;
+    int64_t layer;  // its place among the layers
 };
 
 // New tokens of several sequences. With `rows`, output is wanted for these tokens alone (ascending), which are those of
@@ -44,4 +46,7 @@ struct Step {
     const Sequence* asked;
     int64_t wanted;
     char* room;  // block_room bytes of scratch
+    const LayerAdditions* const* adapters;  // [tokens]: the layers of each token's adapter; null: none has one
+    const LayerAdditions* const* asked_adapters;  // [wanted]
+    int64_t ranks;  // that an adapter adds to one product, at most
 };

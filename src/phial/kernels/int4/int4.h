@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cache.h"
+#include "lora.h"
 #include "matrix.h"
 #include "pool.h"
 #include "vector.h"
@@ -21,7 +22,8 @@ EXPORT void multiply(Pool* pool, const Matrix* m, const Activations* a, const fl
 
 EXPORT void norm_quantize(Pool* pool, const float* x, const float* weight, const float* bias, float eps, long centred,
                           float* normed, const Activations* out);
-EXPORT void activate_quantize(Pool* pool, const float* x, long kind, float limit, long rotated, const Activations* out);
+EXPORT void activate_quantize(Pool* pool, const float* x, long kind, float limit, long rotated, float* kept,
+                              const Activations* out);
 EXPORT void rotate_keep(Pool* pool, float* qkv, long heads, const float* cosine, const float* sine, long half,
                         const Sequence* sequences, long count, const Cache* cache);
 EXPORT void attend(Pool* pool, const float* qkv, long heads, float scale, const Visibility* sees,
