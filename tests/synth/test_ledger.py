@@ -131,9 +131,9 @@ def test_what_the_dead_held_is_settled_when_the_ledger_is_opened(tmp_path: Path)
 
 
 def test_a_forked_worker_does_not_keep_its_dead_parent_alive(tmp_path: Path) -> None:
-    script = HOLDER.replace('print("ready"', 'import os, time\n    if not os.fork(): time.sleep(60)\n    print("ready"')
-    process = start(script, tmp_path / "ledger.sqlite")
-    assert process.stdout and process.stdout.readline() == "ready\n"
+    forking = 'import os, time\n    if not os.fork(): print("forked", flush=True); time.sleep(60)\n    print("ready"'
+    process = start(HOLDER.replace('print("ready"', forking), tmp_path / "ledger.sqlite")
+    assert process.stdout and sorted(process.stdout.readline() for _ in range(2)) == ["forked\n", "ready\n"]
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     try:
         process.kill()
