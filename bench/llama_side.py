@@ -34,7 +34,8 @@ class Context:
 
     def __init__(self, model: Any, threads: int, room: int, streams: int, cache: str, unified: bool = False) -> None:
         settings = llama_cpp.llama_context_default_params()
-        settings.n_ctx, settings.n_seq_max, settings.kv_unified = room, streams, unified
+        # llama.cpp cuts the batch to the context
+        settings.n_ctx, settings.n_seq_max, settings.kv_unified = max(room, BATCH), streams, unified
         settings.n_threads = settings.n_threads_batch = threads
         settings.n_batch = settings.n_ubatch = BATCH
         settings.type_k = settings.type_v = CACHES[cache][0]

@@ -6,6 +6,7 @@ A side is a script that is started with its facts as JSON and calls `serve`; it 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -88,9 +89,11 @@ def peak_bytes(process: int | str = "self") -> int:
 
 def serve(answer: Callable[[Facts], Any], facts: Facts) -> None:
     """Tell facts of oneself, and answer questions, line by line, until there are no more."""
-    print(json.dumps(facts), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)  # what libraries print is no answer
+        print(json.dumps(facts), file=answers, flush=True)
+        for line in sys.stdin:
+            print(json.dumps(answer(json.loads(line))), file=answers, flush=True)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from phial.errors import PhialError
 from phial.kernels.packing import GROUP_SIZES
 from phial.model.config import Experts, ModelConfig
 from phial.model.decoder import Decoder
-from phial.quant.form import STANDARD, Form, form_of, parse_form, standard_form
+from phial.quant.form import STANDARD, Form, fitting, form_of, parse_form, standard_form
 from phial.quant.quantize import quantize
 from phial.quant.weights import DecoderParameters
 
@@ -52,5 +52,7 @@ def test_a_model_quantized_to_a_form_has_it():
 
 def test_what_can_not_be_turned_is_not():
     moe = replace(CONFIG, layout="phimoe", norm="layer", experts=Experts(4))
-    assert not standard_form(moe).rotated
+    turned = Form(64, rotated=True, lifted=("lm_head",))
+    assert fitting(turned, moe) == replace(turned, rotated=False)
+    assert fitting(turned, CONFIG) == turned
     assert standard_form(CONFIG) == STANDARD

@@ -68,12 +68,19 @@ STANDARD = Form()
 
 
 def standard_form(config: ModelConfig) -> Form:
-    """`STANDARD`, without the rotation where the model can't be turned."""
+    """`STANDARD`, as far as a model can have it."""
+    return fitting(STANDARD, config)
+
+
+def fitting(form: Form, config: ModelConfig) -> Form:
+    """A form without its rotation where the model can't be turned."""
+    if not form.rotated:
+        return form
     try:
         rotated_inputs(config)
     except PhialError:
-        return replace(STANDARD, rotated=False)
-    return STANDARD
+        return replace(form, rotated=False)
+    return form
 
 
 def parse_form(text: str) -> Form:
