@@ -37,8 +37,8 @@ class PromptLookup:
     """Goes on as the sequence did where its last tokens stood in it before (Saxena 2023).
 
     Of several such places the one nearest to where the last guesses were copied from, had every token since been one of
-    theirs: code repeats itself, and a text that is copied with changes is copied from one place. With the newest place
-    instead, edits by two models of 0.5 and 1.5 B reached 72 % and not 78 % of what checking in batches allows.
+    theirs: code repeats itself, and a text that is copied with changes is copied from one place. Replayed edits by two
+    models of 0.5 and 1.5 B come to 78 % of what checking in batches allows so, with the newest place to 72 %.
 
     Args:
         longest: tokens compared at most.
