@@ -26,6 +26,7 @@ from pathlib import Path
 
 from llamacpp import PEER, Setting
 from phial.engine.choice import load_engine
+from phial.engine.int4_backend import Int4Backend
 from phial.engine.measure import machine_limits
 from phial.engine.request import Request, Sampling
 from phial.engine.vote import majority
@@ -53,6 +54,8 @@ def last_number(text: str) -> str | None:
 def early_stop(folder: Path, samples: int, tokens: int, rounds: int) -> Facts:
     """Seconds of a vote on each question with a real model, with its early stop and with all answers to their end."""
     engine = load_engine(folder)
+    backend = engine.backend
+    assert isinstance(backend, Int4Backend)
     stopped, whole, cancelled = [], [], 0
     for turn in range(rounds):
         for place, question in enumerate(QUESTIONS):
@@ -60,10 +63,12 @@ def early_stop(folder: Path, samples: int, tokens: int, rounds: int) -> Facts:
             ids, _ = encode_chat(engine.tokenizer, [("user", words)], generation_prompt=True)
             sampling = Sampling(max_tokens=tokens, temperature=TEMPERATURE, seed=100 * turn + place)
             request = Request(ids, sampling, n=samples)
+            backend.forget()
             started = time.perf_counter()
             vote = majority(engine, request, last_number)
             stopped.append(time.perf_counter() - started)
             cancelled += vote.cancelled
+            backend.forget()  # neither finds the prompt computed
             started = time.perf_counter()
             answers = engine.submit(request).result()
             whole.append(time.perf_counter() - started)
