@@ -1,7 +1,7 @@
 """Claim: int4 weights made here are closer to the float model than llama.cpp's Q4_0 at no more bits.
 
     python bench/quantization.py MODEL.gguf --text FILE [--tokens 4096] [--calibration 8192] [--only q4_0,rtn32,gptq128]
-        [--int8] [--peer PYTHON]
+        [--int8] [--forms "gptq g64 token rotated,rtn g32 group"] [--damping 0.1] [--peer PYTHON]
 
 The float model is the dequantized file plus seeded uniform noise of half a quantization step of each weight to either
 side, so that no method finds the old grid again; what the noise does to the perplexity is printed first. Every method
@@ -9,7 +9,8 @@ quantizes that. The text's first part calibrates, its last part is held out. KL 
 teacher-forced by torch with dequantized weights: with float activations, and with int8 activations as each engine's
 kernels round them (llama.cpp: a scale for 32 values). `--peer` is a Python with llama-cpp-python: its own quantizer
 makes the files "Q4_0" and "Q4_K_M" as it ships them (more bits for the head); "q4_0" is its rounding of every matrix.
-The last line is JSON.
+`--forms` measures methods in forms as llamacpp.py takes them, activations and all: the speed and the quality of one
+form stand side by side by the same words. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import gguf
@@ -31,6 +33,7 @@ from torch import Tensor
 from phial.model.checkpoint import fill
 from phial.model.config import ModelConfig
 from phial.model.gguf_files import GGUFFile
+from phial.quant.form import form_of, parse_form
 from phial.quant.gptq import gptq_parts
 from phial.quant.quantize import Settings, collect, round_parts
 from phial.quant.quantized import QuantizedModel, matrices_of
@@ -200,6 +203,16 @@ def score(reference: object, candidate: StreamedModel, text: HeldOut) -> dict[st
     }
 
 
+def in_forms(
+    parameters: Parameters, methods: list[str], windows: list[Tensor], damping: float
+) -> Iterator[tuple[str, str, float, StreamedModel]]:
+    """As `candidates`, of "gptq g64 token rotated" and the like: quantized so, with the activations that it says."""
+    for words in methods:
+        method, _, form = words.strip().partition(" ")
+        model = make(parameters, parse_form(form).settings(parameters.config, method, damping), windows)
+        yield f"{method} {form_of(model)}", "of the form", model.bits_per_weight, simulated(model)
+
+
 def candidates(
     parameters: Parameters, names: list[str], windows: list[Tensor], int8: bool, peer: str | None, folder: Path
 ) -> Iterator[tuple[str, str, float, StreamedModel]]:
@@ -237,6 +250,8 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=512)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(["q4_0", *METHODS]))
+    parser.add_argument("--forms", default="", help="methods and forms, with commas between")
+    parser.add_argument("--damping", type=float, default=0.1, help="GPTQ's, with --forms")
     parser.add_argument("--peer", help="a Python with llama-cpp-python")
     parser.add_argument("--untied", action="store_true", help="keep a head that the file stores beside the embedding")
     parser.add_argument("--int8", action="store_true", help="measure with int8 activations too")
@@ -258,7 +273,12 @@ def main() -> None:
             with NoisyFile(args.model, args.seed) as file:
                 write_float(Path(place) / "float.gguf", file, not args.untied)
         names = [name for name in args.only.split(",") if name]
-        for name, activations, bits, model in candidates(noisy, names, windows, args.int8, args.peer, Path(place)):
+        methods = [words for words in args.forms.split(",") if words]
+        compared = chain(
+            candidates(noisy, names, windows, args.int8, args.peer, Path(place)),
+            in_forms(noisy, methods, windows, args.damping),
+        )
+        for name, activations, bits, model in compared:
             found = {"method": name, "activations": activations, "bits": bits} | score(reference, model, held)
             rows.append(found)
             print(

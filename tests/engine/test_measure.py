@@ -9,6 +9,7 @@ from phial.engine.measure import Limits, bench_engine, random_quantized, rate, s
 from phial.errors import PhialError
 from phial.kernels.int4_library import MOST_THREADS, ThreadPool, int4_build
 from phial.model.config import Experts, ModelConfig
+from phial.quant.form import Form, form_of
 
 pytestmark = pytest.mark.skipif(int4_build() == "none", reason="the int4 kernels were not built")
 SHAPE = {
@@ -18,11 +19,12 @@ SHAPE = {
 
 
 def test_multiplications_are_those_of_the_matrices():
-    model, limits = random_quantized(ModelConfig(**SHAPE), 32), Limits(1e9, 1e9)
+    model, limits = random_quantized(ModelConfig(**SHAPE), Form(32)), Limits(1e9, 1e9)
     layers = 2 * (32 * 64 + 32 * 32 + 3 * 32 * 64)
     one = rate(model, "decode 16", 0.5, limits)
     assert (one.tokens, one.multiplications) == (2, (layers + 32_000) / 0.5)
-    assert one.bytes == sum(matrix.nbytes for matrix in model.matrices.values()) / 0.5
+    cache = 2 * 16 * 2 * 2 * 8 * 2  # keys and values of 16 tokens, 2 layers, 2 heads of 8, 2 bytes
+    assert one.bytes == (sum(matrix.nbytes for matrix in model.matrices.values()) + cache) / 0.5
     assert one.share == pytest.approx(one.multiplications / 1e9)
     assert rate(model, "streams 8", 1, limits).multiplications == 8 * (layers + 32_000)
     assert rate(model, "prefill 128", 1, limits).multiplications == 128 * layers + 32_000
@@ -30,20 +32,27 @@ def test_multiplications_are_those_of_the_matrices():
 
 def test_a_token_meets_two_experts():
     config = ModelConfig(**SHAPE, layout="phimoe", norm="layer", experts=Experts(8), tie_word_embeddings=False)
-    found = rate(random_quantized(config, 32), "decode 16", 1, Limits(1e9, 1e9))
+    found = rate(random_quantized(config, Form(32)), "decode 16", 1, Limits(1e9, 1e9))
     assert found.multiplications == 2 * (32 * 64 + 32 * 32 + 2 * 3 * 32 * 64) + 32_000
+
+
+@pytest.mark.parametrize("form", [Form(64, by_group=True), Form(32, rotated=True, lifted=("lm_head", "*.down_proj"))])
+def test_random_weights_have_the_form_that_is_asked_for(form):
+    model = random_quantized(ModelConfig(**SHAPE | {"hidden_size": 64, "head_size": 8}), form)
+    assert str(form_of(model)) == str(form).replace("*.down_proj", "*.mlp.down_proj")
+    assert seconds(Int4Backend(model, 256), "decode 16") > 0
 
 
 @pytest.mark.parametrize("measure", ["decode 16", "streams 3", "prefill 20"])
 def test_measures_leave_nothing_behind(measure):
-    backend = Int4Backend(random_quantized(ModelConfig(**SHAPE), 32), 256)
+    backend = Int4Backend(random_quantized(ModelConfig(**SHAPE), Form(32)), 256)
     room = backend.room()
     assert seconds(backend, measure) > 0
     assert backend.room() == room
 
 
 def test_the_verb_prints_rates(capsys, monkeypatch):
-    model = random_quantized(ModelConfig(**SHAPE), 32)
+    model = random_quantized(ModelConfig(**SHAPE), Form(32))
     monkeypatch.setattr("phial.engine.measure._model", lambda name, layers: model)
     monkeypatch.setattr("phial.engine.measure.machine_limits", lambda threads: Limits(1e9, 1e9))
     bench_engine("any", None, 1, 8, ["decode 16"], json_output=True)
@@ -62,7 +71,7 @@ def test_the_verb_prints_rates(capsys, monkeypatch):
     ],
 )
 def test_impossible_measures_are_refused(measure, what, monkeypatch):
-    model = random_quantized(ModelConfig(**SHAPE), 32)
+    model = random_quantized(ModelConfig(**SHAPE), Form(32))
     monkeypatch.setattr("phial.engine.measure._model", lambda name, layers: model)
     monkeypatch.setattr("phial.engine.measure.machine_limits", lambda threads: Limits(1e9, 1e9))
     with pytest.raises(PhialError) as found:
@@ -75,4 +84,4 @@ def test_no_machine_has_so_many_threads_or_so_much_memory():
         with pytest.raises(PhialError, match="threads"):
             ThreadPool(threads)
     with pytest.raises(PhialError, match="would take"):
-        Int4Backend(random_quantized(ModelConfig(**SHAPE), 32), 1 << 42)
+        Int4Backend(random_quantized(ModelConfig(**SHAPE), Form(32)), 1 << 42)

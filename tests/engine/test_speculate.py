@@ -15,19 +15,33 @@ CONFIG = hashing_config()
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=40), st.integers(1, 5), st.data())
-def test_prompt_lookup_finds_the_last_longest_match(ids: list[int], most: int, data: st.DataObject) -> None:
-    lookup = PromptLookup(longest=3, shortest=2)
-    for early in sorted(data.draw(st.lists(st.integers(1, len(ids)), max_size=4))):
-        lookup.propose(ids[:early], most)  # what it has read before makes no difference
-    found = list(lookup.propose(ids, most))
-    for size in (3, 2):
-        if size > len(ids):
-            continue
-        places = [end for end in range(size, len(ids)) if ids[end - size : end] == ids[len(ids) - size :]]
-        if places:
-            assert found == ids[places[-1] : places[-1] + most]
-            return
-    assert found == []
+def test_prompt_lookup_finds_a_longest_match_nearest_to_what_was_copied(
+    ids: list[int], most: int, data: st.DataObject
+) -> None:
+    lookup, distance = PromptLookup(longest=3, shortest=2), None
+    for length in [*sorted(data.draw(st.lists(st.integers(1, len(ids)), max_size=4))), len(ids)]:
+        known = ids[:length]
+        sizes = [size for size in (3, 2) if size <= length]
+        places = [[end for end in range(n, length) if known[end - n : end] == known[length - n :]] for n in sizes]
+        longest = next(filter(None, places), [])
+        if longest:
+            goal = longest[-1] if distance is None else length - distance
+            place = min(reversed(longest), key=lambda end: abs(end - goal))
+            distance = length - place
+            assert list(lookup.propose(known, most)) == known[place : place + most]
+        else:
+            assert list(lookup.propose(known, most)) == []
+
+
+def test_a_copy_with_changes_goes_on_from_one_place() -> None:
+    line = [1, 2, 3]
+    prompt = [*line, 10, *line, 11, *line, 12, *line, 13]
+    lookup = PromptLookup(2, 2)
+    assert lookup.propose([*prompt, 2, 3], 1) == [13]  # the last one, while nothing is known
+    lookup = PromptLookup(2, 2)
+    assert lookup.propose([*prompt, 10, 1], 2) == [2, 3]
+    assert lookup.propose([*prompt, 10, 1, 2, 3], 3) == [11, 1, 2]
+    assert lookup.propose([*prompt, 10, 1, 2, 3, 20, 1, 2], 3) == [3, 12, 1]  # 20 instead of 11
 
 
 def test_guesses_are_given_up_where_they_fail_and_taken_up_where_they_hold() -> None:

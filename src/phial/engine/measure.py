@@ -21,14 +21,18 @@ from phial.kernels.packing import PackedMatrix
 from phial.model.config import ModelConfig
 from phial.model.presets import preset
 from phial.quant.folder import is_quantized, read_quantized
+from phial.quant.form import Form, form_of, standard_form
 from phial.quant.quantized import HEAD, QuantizedModel, float_shapes, float_type, matrix_shapes
+from phial.quant.rotate import rotated_inputs
 
 MEASURES = ("decode 16", "decode 2048", "streams 8", "prefill 128", "prefill 512")
 _STREAM = 256 << 20  # bytes, beyond every cache
+_NOISE = 16 << 20  # bytes of random weights, which are repeated
 _TURNS = 2_000_000
 _ROUNDS = 3
 _REST = 64  # tokens of a stream beside what is measured
 MOST_STREAMS = 1024
+_STREAM_CONTEXT = 16  # tokens that each of several streams holds
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Rate:
     Attributes:
         name: "decode N" and "streams N": one token a stream after N or 16 others; "prefill N": a prompt.
         tokens: a second.
-        bytes: of weights, a second.
+        bytes: of weights and of what attention reads of the cache, a second.
         multiplications: of the matrices, a second.
         share: of the scarcer limit.
     """
@@ -75,35 +79,55 @@ def machine_limits(threads: int | None = None) -> Limits:
     return Limits(_STREAM / statistics.median(reading), most if most > 0 else float("inf"))
 
 
-def random_quantized(config: ModelConfig, group_size: int = 128, by_group: bool = False) -> QuantizedModel:
-    """A model of int4 weights that look like any others to a kernel."""
-    rng, shapes = np.random.default_rng(0), matrix_shapes(config)
+def random_quantized(config: ModelConfig, form: Form | None = None) -> QuantizedModel:
+    """A model whose weights look like any others to a kernel, in `standard_form` if none is given.
+
+    Raises:
+        PhialError: a model that can't have this form.
+    """
+    form = form or standard_form(config)
+    rng, shapes, bits = np.random.default_rng(0), matrix_shapes(config), form.bits(config)
+    size = form.group_size
+    noise = np.frombuffer(rng.bytes(_NOISE), np.uint8)
+    normal = rng.standard_normal(_NOISE // 4, np.float32) * np.float32(0.02)
 
     def groups_of(rows: int, columns: int) -> tuple[int, int]:
-        return -(-rows // 8), -(-columns // group_size)
+        return -(-rows // 8), -(-columns // size)
 
-    counts = [math.prod(groups_of(*shape)) for shape in shapes.values()]
-    arena = Arena(sum(padded(count * group_size * 4) + padded(count * 16) for count in counts))
+    def room(name: str, shape: tuple[int, int]) -> int:
+        count = math.prod(groups_of(*shape))
+        return padded(count * size * bits.get(name, 4)) + padded(count * 16)
 
-    def packed(rows: int, columns: int) -> PackedMatrix:
+    arena = Arena(sum(room(name, shape) for name, shape in shapes.items()))
+
+    def packed(name: str, rows: int, columns: int) -> PackedMatrix:
         blocks, groups = groups_of(rows, columns)
-        weights = arena.zeros((blocks, groups, group_size // 8, 32), np.uint8)
-        weights.reshape(-1)[:] = np.frombuffer(rng.bytes(weights.size), np.uint8)
+        weights = arena.zeros((blocks, groups, size * bits.get(name, 4) // 32, 32), np.uint8)
+        _repeat(noise, weights.reshape(-1))
         scales = arena.zeros((blocks, groups, 8), np.float16)
         scales[...] = 0.004
-        return PackedMatrix(weights, scales, None, rows, columns, 4, group_size)
+        return PackedMatrix(weights, scales, None, rows, columns, bits.get(name, 4), size)
 
     def floats(name: str, shape: tuple[int, ...]) -> np.ndarray:
         if "norm" in name:
             return np.ones(shape, np.float32)
-        return rng.standard_normal(shape, np.float32).astype(float_type(name, shape)) * float_type(name, shape)(0.02)
+        out = np.empty(shape, float_type(name, shape))
+        _repeat(normal, out.reshape(-1))
+        return out
 
     return QuantizedModel(
         config,
-        {name: packed(*shape) for name, shape in shapes.items()},
+        {name: packed(name, *shape) for name, shape in shapes.items()},
         {name: floats(name, shape) for name, shape in float_shapes(config).items()},
-        by_group,
+        form.by_group,
+        rotated_inputs(config) if form.rotated else frozenset(),
     )
+
+
+def _repeat(values: np.ndarray, out: np.ndarray) -> None:
+    """Fill out with values, over and over: gigabytes of fresh random numbers would take minutes."""
+    for start in range(0, len(out), len(values)):
+        out[start : start + len(values)] = values[: len(out) - start]
 
 
 def seconds(backend: Int4Backend, measure: str) -> float:
@@ -117,7 +141,7 @@ def seconds(backend: Int4Backend, measure: str) -> float:
         raise PhialError(f"measure {measure!r}", where="bench engine", do=f"choose from {', '.join(MEASURES)}")
     count = int(number)
     context, streams, steps = {
-        "decode": (count, 1, 16 if count < 1000 else 8), "streams": (16, count, 6), "prefill": (0, 1, 1),
+        "decode": (count, 1, 16 if count < 1000 else 8), "streams": (_STREAM_CONTEXT, count, 6), "prefill": (0, 1, 1),
     }[kind]  # fmt: skip
     if (context + (count if kind == "prefill" else steps)) > backend.max_length:
         do = "give a larger cache or a shorter measure"
@@ -144,10 +168,11 @@ def seconds(backend: Int4Backend, measure: str) -> float:
         backend.forget()
 
 
-def rate(model: QuantizedModel, measure: str, taken: float, limits: Limits) -> Rate:
+def rate(model: QuantizedModel, measure: str, taken: float, limits: Limits, cache_bits: int = 16) -> Rate:
     """A measure's seconds as rates; see `Rate`."""
     kind, _, number = measure.partition(" ")
     count = 1 if kind == "decode" else int(number)
+    cached = 0 if kind == "prefill" else count * _STREAM_CONTEXT if kind == "streams" else int(number)
     rows = 1 if kind == "prefill" else count  # tokens whose logits are made
     active = 1.0 if model.config.experts is None else 2 / model.config.experts.count
     body = weights = 0.0
@@ -157,9 +182,22 @@ def rate(model: QuantizedModel, measure: str, taken: float, limits: Limits) -> R
             body += share * matrix.rows * matrix.columns
             weights += matrix.nbytes * min(1.0, share * count)
     head = model.matrices[HEAD]
-    work, read = body * count + head.rows * head.columns * rows, weights + head.nbytes
+    work = body * count + head.rows * head.columns * rows
+    read = weights + head.nbytes + _cache_bytes(model.config, cached, cache_bits)
     bound = max(read / limits.bytes, work / limits.multiplications)
     return Rate(measure, count / taken, read / taken, work / taken, bound / taken)
+
+
+def _cache_bytes(config: ModelConfig, tokens: int, bits: int) -> float:
+    """Keys and values that a step reads of so many tokens; about, where the attention is block-sparse."""
+    near = min(tokens, config.sliding_window or tokens)
+    a_layer = 2 * config.num_key_value_heads * (config.head_dim * bits / 8 + (4 if bits == 8 else 0))
+    total = 0.0
+    for layer in range(config.num_hidden_layers):
+        sparse = None if config.is_dense(layer) else config.blocksparse
+        local = near if sparse is None else min(near, sparse.local_blocks * sparse.block_size)
+        total += a_layer * (local + (0 if sparse is None else (near - local) / sparse.stride))
+    return total
 
 
 def bench_engine(
@@ -183,12 +221,14 @@ def bench_engine(
     for measure in measures:
         seconds(backend, measure)  # the first one warms up
         taken = statistics.median(seconds(backend, measure) for _ in range(_ROUNDS))
-        rates.append(rate(model, measure, taken, limits))
+        rates.append(rate(model, measure, taken, limits, cache_bits))
     if json_output:
         facts = {"model": name, "layers": model.config.num_hidden_layers, "build": int4_build()}
+        facts |= {"form": str(form_of(model))}
         print(json.dumps(facts | {"limits": asdict(limits), "rates": [asdict(found) for found in rates]}))
         return
-    print(f"{name}, {model.config.num_hidden_layers} layers, {model.bits_per_weight:.3f} bits a weight, {int4_build()}")
+    print(f"{name}, {model.config.num_hidden_layers} layers, {int4_build()}")
+    print(f"{form_of(model)}: {model.bits_per_weight:.3f} bits a weight")
     print(f"this machine: {limits.bytes / 1e9:.1f} GB/s, {limits.multiplications / 1e9:.0f} GMAC/s")
     for found in rates:
         print(
