@@ -5,6 +5,8 @@
 
 #include "cache.h"
 #include "matrix.h"
+#include "pool.h"
+#include "vector.h"
 
 struct Linear {
     Matrix matrix;
@@ -45,3 +47,6 @@ struct Step {
     int64_t wanted;
     char* room;  // block_room bytes of scratch
 };
+
+EXPORT long block_room(const Shape* shape, const Block* block, long tokens);
+EXPORT void block(Pool* pool, const Shape* shape, const Block* block, const Step* step, float* x);
