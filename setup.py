@@ -61,9 +61,6 @@ if ARM:
 setup(
     ext_modules=[
         *(kernel(f"train_{name}", train, *train_flags, *flags) for name, flags in train_builds.items()),
-        *(
-            kernel(f"int4_{name}", int4, *int4_flags, *flags, link=("-pthread",))
-            for name, flags in int4_builds.items()
-        ),
+        *(kernel(f"int4_{name}", int4, *int4_flags, *flags, link=("-pthread",)) for name, flags in int4_builds.items()),
     ]
 )

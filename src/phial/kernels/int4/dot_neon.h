@@ -5,6 +5,8 @@
 
 #include <arm_neon.h>
 
+#include <initializer_list>
+
 #include "vector.h"
 
 constexpr bool TILES = true;
@@ -97,18 +99,21 @@ template <int T, bool WIDE>
 INLINE void tile_sums(const uint8_t* weights, const int8_t* values, long stride, long group, Integers (&total)[2][T]) {
     constexpr int TWOS = (T + 1) / 2;
     int32x4_t sums[8][TWOS] = {};  // of rows 2 i, 2 i + 1: [2 rows][2 tokens]
-    for (long k = 0; k < group; k += 8) {
-        int8x16_t value[TWOS];
+    for (long k = 0; k < group; k += 16) {
+        int8x16_t value[2][TWOS];
 #pragma GCC unroll 4
         for (int t = 0; t < TWOS; ++t) {
-            const int8_t *first = values + 2 * t * stride + k, *second = 2 * t + 1 < T ? first + stride : first;
-            value[t] = vcombine_s8(vld1_s8(first), vld1_s8(second));
+            const int8_t* at = values + 2 * t * stride + k;
+            const int64x2_t one = vreinterpretq_s64_s8(vld1q_s8(at));
+            const int64x2_t two = vreinterpretq_s64_s8(vld1q_s8(2 * t + 1 < T ? at + stride : at));
+            value[0][t] = vreinterpretq_s8_s64(vzip1q_s64(one, two));
+            value[1][t] = vreinterpretq_s8_s64(vzip2q_s64(one, two));
         }
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; ++i, weights += 16) {
-            const int8x16_t two_rows = vreinterpretq_s8_u8(vld1q_u8(weights));
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; ++i, weights += 16) {
+            const int8x16_t rows = vreinterpretq_s8_u8(vld1q_u8(weights));
 #pragma GCC unroll 4
-            for (int t = 0; t < TWOS; ++t) sums[i][t] = vmmlaq_s32(sums[i][t], two_rows, value[t]);
+            for (int t = 0; t < TWOS; ++t) sums[i % 8][t] = vmmlaq_s32(sums[i % 8][t], rows, value[i / 8][t]);
         }
     }
 #pragma GCC unroll 2

@@ -32,19 +32,6 @@ constexpr long PRODUCTS = 0;
 INLINE Register step(Register sums) { return sums; }
 #endif
 
-// Says that a register may have changed, so that its steps are neither put together nor left out.
-INLINE void keep(Register& sums) {
-#if defined(__x86_64__) && defined(VNNI)
-    asm volatile("" : "+v"(sums));
-#elif defined(__x86_64__) && defined(__AVX2__)
-    asm volatile("" : "+x"(sums));
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
-    asm volatile("" : "+w"(sums));
-#else
-    (void)sums;
-#endif
-}
-
 }  // namespace
 
 // Runs `turns` times ten independent products on every thread, and returns how many multiply-adds that was; 0 in a
@@ -53,11 +40,14 @@ EXPORT long peak(Pool* pool, long turns) {
     const long threads = threads_of(pool);
     share(pool, PRODUCTS ? threads : 0, 1, [&](long first, long last) {
         for (long part = first; part < last; ++part) {
-            Register sums[10] = {};
+            Register sums[10], whole{};
+            for (int i = 0; i < 10; ++i) sums[i] = Register{} + static_cast<int32_t>(turns + i);  // no two alike
             for (long turn = 0; turn < turns; ++turn) {
 #pragma GCC unroll 10
-                for (int i = 0; i < 10; ++i) sums[i] = step(sums[i]), keep(sums[i]);
+                for (int i = 0; i < 10; ++i) sums[i] = step(sums[i]);
             }
+            for (Register& sum : sums) whole += sum;
+            asm volatile("" : : "m"(whole));
         }
     });
     return threads * turns * 10 * PRODUCTS;
