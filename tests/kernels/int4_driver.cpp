@@ -137,7 +137,9 @@ Packed packed(long rows, long columns, long group) {
 }
 
 void products(Pool* pool) {
-    const long rows = drawn(1, 70), columns = drawn(1, 600), group = 32 << drawn(0, 2), tokens = drawn(1, 70);
+    const bool wide = drawn(0, 5) == 0;  // more than is unpacked at once
+    const long rows = drawn(1, 70), columns = drawn(1, wide ? 2600 : 600), group = 32 << drawn(0, 2);
+    const long tokens = drawn(1, 70);
     const bool by_group = coin(), rotated = coin(), with_bias = coin(), add = coin();
     Packed matrix = packed(rows, columns, group);
     Array<float> x(tokens * columns), y(tokens * rows);
