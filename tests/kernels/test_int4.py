@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phial.errors import PhialError
-from phial.kernels.int4_library import ThreadPool, int4_build, int4_kernels
+from phial.kernels.int4_library import ThreadPool, int4_build, int4_builds, int4_kernels
 from phial.kernels.packing import GROUP_SIZES, PackedMatrix, dequantize
 from phial.kernels.product import Activations, bind, multiply, quantize
 from phial.quant.rtn import round_to_nearest
@@ -22,7 +22,7 @@ from phial.quant.rtn import round_to_nearest
 if int4_build() == "none":
     pytest.skip("the kernels were not built", allow_module_level=True)
 drawn = settings(max_examples=60, deadline=None, derandomize=True)
-BUILDS = ["any", "avx2"] if int4_build() == "avx2" else ["any"]
+BUILDS = int4_builds()
 
 
 @st.composite

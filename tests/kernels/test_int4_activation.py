@@ -11,7 +11,7 @@ from bits import equal, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phial.kernels.int4_library import int4_build
+from phial.kernels.int4_library import int4_build, int4_builds
 from phial.kernels.layer import gegelu, gelu, swiglu
 from phial.kernels.product import quantize
 from phial.model.mlp import _gegelu
@@ -19,7 +19,7 @@ from phial.model.mlp import _gegelu
 if int4_build() == "none":
     pytest.skip("the kernels were not built", allow_module_level=True)
 drawn = settings(max_examples=60, deadline=None, derandomize=True)
-BUILDS = ["any", "avx2"] if int4_build() == "avx2" else ["any"]
+BUILDS = int4_builds()
 LIMIT = 5.0
 KINDS = {  # kernel, float64 reference, how many inputs make an output
     "swiglu": (swiglu, lambda x: torch.nn.functional.silu(x.chunk(2, 1)[0]) * x.chunk(2, 1)[1], 2),

@@ -8,7 +8,7 @@ from bits import equal, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phial.kernels.int4_library import int4_build
+from phial.kernels.int4_library import int4_build, int4_builds
 from phial.kernels.layer import Span, attend, layer_cache, norm, rotate_keep
 from phial.kernels.product import quantize
 from phial.model.config import BlockSparse
@@ -16,7 +16,7 @@ from phial.model.config import BlockSparse
 if int4_build() == "none":
     pytest.skip("the kernels were not built", allow_module_level=True)
 drawn = settings(max_examples=60, deadline=None, derandomize=True)
-BUILDS = ["any", "avx2"] if int4_build() == "avx2" else ["any"]
+BUILDS = int4_builds()
 
 
 def close(ours, exact, tolerance=2e-6):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import phial.kernels
-from phial.kernels.int4_library import int4_build
+from phial.kernels.int4_library import int4_builds
 
 SOURCES = Path(phial.kernels.__file__).parent / "int4"
 DRIVER = Path(__file__).with_name("int4_driver.cpp")
@@ -25,7 +25,7 @@ pytestmark = [
 @pytest.mark.parametrize("build", ["any", "avx2"])
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
 def test_no_sanitizer_objects(tmp_path, build, sanitizers):
-    if build == "avx2" and int4_build() != "avx2":
+    if build not in int4_builds():
         pytest.skip("this machine does not run the build")
     machine = ["-mavx2", "-mf16c"] if build == "avx2" else []
     program = tmp_path / "driver"
@@ -33,4 +33,4 @@ def test_no_sanitizer_objects(tmp_path, build, sanitizers):
     subprocess.run([*command, *map(str, sorted(SOURCES.glob("*.cpp")))], check=True)
     rounds = 30 if sanitizers == "thread" else 100
     done = subprocess.run([program, str(rounds)], capture_output=True, text=True, env=os.environ, check=False)
-    assert done.returncode == 0 and done.stdout == f"{rounds} rounds\n", done.stderr[-4000:]
+    assert done.returncode == 0 and done.stdout.endswith(f"\n{rounds} rounds\n"), done.stderr[-4000:]

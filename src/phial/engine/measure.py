@@ -63,7 +63,7 @@ class Rate:
 
 
 def machine_limits(threads: int | None = None) -> Limits:
-    """Measure the limits on as many threads; one a core by default. Without AVX2 the second is not known: infinite."""
+    """Measure the limits on as many threads; one a core by default. The portable build has no second: infinite."""
     library, pool = int4_kernels(), ThreadPool(threads)
     stream = np.ones(_STREAM, np.uint8)
     reading, adding = [], []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from ctypes import POINTER, c_float, c_int, c_long, c_void_p
+from ctypes import POINTER, c_char_p, c_float, c_int, c_long, c_void_p
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -17,6 +17,7 @@ MOST_THREADS = 1024
 _FOLDER = Path(__file__).parent
 _MATRIX, _ACTIVATIONS = POINTER(MatrixStruct), POINTER(ActivationsStruct)
 _CACHE, _SEQUENCES, _VISIBILITY = POINTER(CacheStruct), POINTER(SequenceStruct), POINTER(VisibilityStruct)
+_BUILDS = ("avx512vnni", "avxvnni", "avx2", "i8mm", "dotprod", "any")  # the best first; see setup.py
 _ARGUMENTS = {
     "quantize": [c_void_p, c_void_p, c_long, _ACTIVATIONS],
     "multiply": [c_void_p, _MATRIX, _ACTIVATIONS, c_void_p, c_long, c_void_p],
@@ -32,11 +33,19 @@ _ARGUMENTS = {
 
 
 def int4_build() -> str:
-    """Which build of the int4 kernels this machine runs: "avx2", "any" or "none"; they give the same bits.
+    """Which build of the int4 kernels runs: the first of `int4_builds`, or "none"; they give the same bits.
 
-    `PHIAL_KERNELS` = avx2, any or none overrides, as for the training kernels.
+    `PHIAL_KERNELS`, one of those names or "none", overrides, as for the training kernels.
     """
-    return _open(os.environ.get("PHIAL_KERNELS", ""))[0]
+    return _chosen(os.environ.get("PHIAL_KERNELS", ""))[0]
+
+
+@cache
+def int4_builds() -> tuple[str, ...]:
+    """The builds that this machine runs, the best first: on x86-64 "avx512vnni", "avxvnni" and "avx2", on aarch64
+    "i8mm" and "dotprod", and "any", for every machine of the architecture; () where none was built."""
+    plain = _open("any")
+    return tuple(name for name in _BUILDS if plain and plain.runs(name.encode()) and _open(name))
 
 
 def int4_kernels() -> ctypes.CDLL:
@@ -45,7 +54,7 @@ def int4_kernels() -> ctypes.CDLL:
     Raises:
         PhialError: where the kernels were not built.
     """
-    library = _open(os.environ.get("PHIAL_KERNELS", ""))[1]
+    library = _chosen(os.environ.get("PHIAL_KERNELS", ""))[1]
     if library is None:
         raise PhialError(
             "the compiled int4 kernels are missing",
@@ -84,15 +93,16 @@ class ThreadPool:
 
 
 @cache
-def _open(wanted: str) -> tuple[str, ctypes.CDLL | None]:
-    plain = _build("any")
-    if wanted == "none" or plain is None:
+def _chosen(wanted: str) -> tuple[str, ctypes.CDLL | None]:
+    builds = int4_builds()
+    if wanted == "none" or not builds:
         return "none", None
-    fast = _build("avx2") if wanted != "any" and plain.has_avx2() else None
-    return ("avx2", fast) if fast else ("any", plain)
+    name = wanted if wanted in builds else builds[0]
+    return name, _open(name)
 
 
-def _build(name: str) -> ctypes.CDLL | None:
+@cache
+def _open(name: str) -> ctypes.CDLL | None:
     paths = [_FOLDER / f"int4_{name}{suffix}" for suffix in EXTENSION_SUFFIXES]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
@@ -109,7 +119,7 @@ def declare(library: ctypes.CDLL) -> ctypes.CDLL:
         getattr(library, function).argtypes = arguments
         getattr(library, function).restype = None
     library.block_room.argtypes, library.block_room.restype = [c_void_p, c_void_p, c_long, c_long], c_long
-    library.has_avx2.restype = c_int
+    library.runs.argtypes, library.runs.restype = [c_char_p], c_int
     library.peak.argtypes, library.peak.restype = [c_void_p, c_long], c_long
     library.pool_open.argtypes, library.pool_open.restype = [c_long], c_void_p
     library.pool_threads.argtypes, library.pool_threads.restype = [c_void_p], c_long

@@ -39,15 +39,15 @@ INLINE Floats gelu(Floats x) {
     p = p * t + 0.22491550f;
     p = p * t + 0.22570866f;
     const Floats beyond = exponential(-(z * z)) * (t * p * 0.5f);
-    return x * (x > 0.0f ? 1.0f - beyond : beyond);
+    return x * choose(x > 0.0f, 1.0f - beyond, beyond);
 }
 
 // quick-GELU(gate) * (up + 1), gate at most `limit`, up between -limit and limit, infinities as they are (Phi-3-small)
 INLINE Floats gegelu(Floats gate, Floats up, float limit) {
     const Floats infinite = all(__builtin_inff()), most = all(limit);
-    const Floats g = (gate > most) & (gate < infinite) ? most : gate;
-    const Floats low = (up < -most) & (up > -infinite) ? -most : up;
-    const Floats u = (low > most) & (low < infinite) ? most : low;
+    const Floats g = choose((gate > most) & (gate < infinite), most, gate);
+    const Floats low = choose((up < -most) & (up > -infinite), -most, up);
+    const Floats u = choose((low > most) & (low < infinite), most, low);
     return gated(g, g * 1.702f) * (u + 1.0f);
 }
 

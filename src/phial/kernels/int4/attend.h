@@ -14,81 +14,9 @@
 constexpr long CHUNK = 64;  // positions
 constexpr int ROWS = 4;  // at a time
 
-typedef int16_t Shorts __attribute__((vector_size(16)));
-typedef int16_t Pairs __attribute__((vector_size(32)));
-
-// Sums across lanes of four vectors, each in the order of `sum`.
-INLINE void sums_of_four(const Floats* v, float* to) {
-#if defined(__AVX2__)
-    const __m256 four = _mm256_hadd_ps(_mm256_hadd_ps((__m256)v[0], (__m256)v[1]),
-                                       _mm256_hadd_ps((__m256)v[2], (__m256)v[3]));
-    _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(four), _mm256_extractf128_ps(four, 1)));
-#else
-    for (int i = 0; i < 4; ++i) to[i] = sum(v[i]);
-#endif
-}
-
-INLINE void sums_of_four(const Integers* v, float* to) {
-#if defined(__AVX2__)
-    const __m256i four = _mm256_hadd_epi32(_mm256_hadd_epi32((__m256i)v[0], (__m256i)v[1]),
-                                           _mm256_hadd_epi32((__m256i)v[2], (__m256i)v[3]));
-    const __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
-    _mm_storeu_ps(to, _mm_cvtepi32_ps(sums));
-#else
-    for (int i = 0; i < 4; ++i) {
-        int32_t total = 0;
-        for (int lane = 0; lane < LANES; ++lane) total += v[i][lane];
-        to[i] = static_cast<float>(total);
-    }
-#endif
-}
-
-// a[0] * b[0] + a[1] * b[1], a[2] * b[2] + a[3] * b[3], ...
-INLINE Integers products(Pairs a, Pairs b) {
-#if defined(__AVX2__)
-    return (Integers)_mm256_madd_epi16((__m256i)a, (__m256i)b);
-#else
-    Integers out;
-    for (int lane = 0; lane < LANES; ++lane) out[lane] = a[2 * lane] * b[2 * lane] + a[2 * lane + 1] * b[2 * lane + 1];
-    return out;
-#endif
-}
-
-// 16 bytes, or 8 and zeros.
-INLINE Pairs pairs(const int8_t* from, bool whole) {
-    typedef int8_t Sixteen __attribute__((vector_size(16)));
-    Sixteen bytes{};
-    whole ? std::memcpy(&bytes, from, 16) : std::memcpy(&bytes, from, 8);
-#if defined(__AVX2__)
-    return (Pairs)_mm256_cvtepi8_epi16((__m128i)bytes);
-#else
-    return __builtin_convertvector(bytes, Pairs);
-#endif
-}
-
-// one[0], two[0], one[1], two[1], ... of 8 bytes each.
-INLINE Pairs alternating(const int8_t* one, const int8_t* two) {
-#if defined(__AVX2__)
-    int64_t first, second;
-    std::memcpy(&first, one, 8), std::memcpy(&second, two, 8);
-    return (Pairs)_mm256_cvtepi8_epi16(_mm_unpacklo_epi8(_mm_cvtsi64_si128(first), _mm_cvtsi64_si128(second)));
-#else
-    Pairs out;
-    for (int i = 0; i < LANES; ++i) out[2 * i] = one[i], out[2 * i + 1] = two[i];
-    return out;
-#endif
-}
-
-INLINE Pairs repeated(const int16_t* pair) {
-    int32_t both;
-    std::memcpy(&both, pair, sizeof both);
-    const Integers out = Integers{} + both;
-    return (Pairs)out;
-}
-
 // Which of the positions from j on lie in [low, high).
 INLINE Integers seen(long j, long low, long high) {
-    const Integers at = Integers{0, 1, 2, 3, 4, 5, 6, 7} + static_cast<int32_t>(j);
+    const Integers at = lanes() + static_cast<int32_t>(j);
     return (at >= static_cast<int32_t>(low)) & (at < static_cast<int32_t>(high));
 }
 
@@ -184,9 +112,7 @@ struct Row<int8_t> {
                 const Pairs key = pairs(keys[k] + i, whole);
 #pragma GCC unroll 4
                 for (int r = 0; r < R; ++r) {
-                    Pairs query;
-                    std::memcpy(&query, rows[r].query + i, sizeof query);
-                    held[r * K + k] += products(query, key);
+                    held[r * K + k] += products(pairs(rows[r].query + i), key);
                 }
             }
         };
@@ -224,9 +150,7 @@ struct Row<int8_t> {
         factor = scale_of(magnitude(from, dim), &inverse, levels) * scale;
         std::memset(query, 0, (dim + LANES) / (2 * LANES) * 2 * LANES * sizeof *query);
         for (long i = 0; inverse != 0 && i < dim; i += LANES) {
-            const Integers steps = __builtin_convertvector(nearest(load(from + i) * inverse), Integers);
-            const Shorts shorts = __builtin_convertvector(steps, Shorts);
-            std::memcpy(query + i, &shorts, sizeof shorts);
+            narrow(integers(nearest(load(from + i) * inverse)), query + i);
         }
     }
 
@@ -236,14 +160,12 @@ struct Row<int8_t> {
     void weighted(const float* scales, long low, long high) {
         const long begin = low / LANES * LANES, end = (high + LANES - 1) / LANES * LANES;
         for (long j = begin; j < end; j += LANES)
-            store(scores + j, seen(j, low, high) ? load(scores + j) * load(scales + j) : Floats{});
+            store(scores + j, choose(seen(j, low, high), load(scores + j) * load(scales + j), Floats{}));
         float inverse;
         weight = scale_of(magnitude(scores + begin, end - begin), &inverse, 32767);
         if (begin > 0 || end < CHUNK || inverse == 0) std::memset(weights, 0, sizeof weights);
         for (long j = begin; inverse != 0 && j < end; j += LANES) {
-            const Integers steps = __builtin_convertvector(nearest(load(scores + j) * inverse), Integers);
-            const Shorts shorts = __builtin_convertvector(steps, Shorts);
-            std::memcpy(weights + j, &shorts, sizeof shorts);
+            narrow(integers(nearest(load(scores + j) * inverse)), weights + j);
         }
     }
 };
@@ -282,16 +204,16 @@ INLINE void weigh(Row<Kind>& row, const float* scales, long low, long high, floa
     float* scores = row.scores;
     Floats peak = all(*most);
     for (long j = begin; j < high; j += LANES) {
-        const Floats score = seen(j, low, high) ? row.scaled(scales, j) : all(-__builtin_inff());
+        const Floats score = choose(seen(j, low, high), row.scaled(scales, j), all(-__builtin_inff()));
         store(scores + j, score);
-        peak = score > peak ? score : peak;
+        peak = choose(score > peak, score, peak);
     }
     float highest = peak[0];
     for (int lane = 1; lane < LANES; ++lane) highest = peak[lane] > highest ? peak[lane] : highest;
     Floats sum_of_chunk{};
     for (long j = begin; j < high; j += LANES) {
         // Selected again: where all that is seen is -inf, the rest must not become e^(-inf + inf) = NaN.
-        const Floats weight = seen(j, low, high) ? exponential(load(scores + j) - highest) : Floats{};
+        const Floats weight = choose(seen(j, low, high), exponential(load(scores + j) - highest), Floats{});
         store(scores + j, weight);
         sum_of_chunk += weight;
     }

@@ -6,6 +6,8 @@
 #include "cache.h"
 #include "lora.h"
 #include "matrix.h"
+#include "pool.h"
+#include "vector.h"
 
 struct Linear {
     Matrix matrix;
@@ -50,3 +52,6 @@ struct Step {
     const LayerAdditions* const* asked_adapters;  // [wanted]
     int64_t ranks;  // that an adapter adds to one product, at most
 };
+
+EXPORT long block_room(const Shape* shape, const Block* block, long tokens);
+EXPORT void block(Pool* pool, const Shape* shape, const Block* block, const Step* step, float* x);

@@ -4,8 +4,9 @@
 #include "vector.h"
 
 constexpr bool TILES = false;
+constexpr int WIDE_ZERO = 128;
+constexpr long WIDE_BYTES = 1;
 
-// total[t] := sums over a group of stored weights (8 rows) times the values of token t. WIDE: 8 bits.
 template <int T, bool WIDE>
 INLINE void group_sums(const uint8_t* weights, const int8_t* values, long stride, long group, Integers (&total)[T]) {
     for (int t = 0; t < T; ++t) {

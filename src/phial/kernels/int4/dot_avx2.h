@@ -7,6 +7,8 @@
 #include "vector.h"
 
 constexpr bool TILES = true;
+constexpr int WIDE_ZERO = 128;
+constexpr long WIDE_BYTES = 2;
 
 // maddubs adds two products of a 4-bit weight and a value, at most 2 * 15 * 127 = 3,810. Eight of those fit into 16
 // bits, so 32 inputs are summed before they are widened. 8-bit weights are two 4-bit halves, low and high, whose sums
@@ -34,7 +36,6 @@ INLINE void accumulate(__m256i& sum, __m256i weights, __m256i values) {
     asm("" : "+x"(sum));
 }
 
-// total[t] := sums over a group of stored weights (8 rows) times the values of token t. WIDE: 8 bits.
 template <int T, bool WIDE>
 INLINE void group_sums(const uint8_t* weights, const int8_t* values, long stride, long group, Integers (&total)[T]) {
     for (int t = 0; t < T; ++t) total[t] = Integers{};
@@ -66,7 +67,7 @@ INLINE void group_sums(const uint8_t* weights, const int8_t* values, long stride
     }
 }
 
-// The same for two times 8 rows, which share what is broadcast, at 4 bits.
+// What is broadcast serves both.
 template <int T>
 INLINE void both_sums(const uint8_t* one, const uint8_t* two, const int8_t* values, long stride, long group,
                       Integers (&total)[2][T]) {
@@ -139,7 +140,6 @@ INLINE void plane_sums(const uint8_t* weights, const int8_t* values, long stride
     }
 }
 
-// As group_sums, for two times 8 rows that `unpack` has written.
 template <int T, bool WIDE>
 INLINE void tile_sums(const uint8_t* weights, const int8_t* values, long stride, long group, Integers (&total)[2][T]) {
     plane_sums<T>(weights, values, stride, group, total);

@@ -9,10 +9,8 @@
 // Stage `Step` inside a register: lanes that differ in that bit become their sum and their difference.
 template <int Step>
 INLINE Floats stage(Floats v) {
-    const Integers lanes = {0, 1, 2, 3, 4, 5, 6, 7};
-    const Integers upper = (lanes & Step) != 0;
-    const Floats partner = __builtin_shuffle(v, lanes ^ Step);
-    return partner + as_floats(as_integers(v) ^ (upper & static_cast<int32_t>(0x80000000)));
+    const Integers upper = (lanes() & Step) != 0;
+    return swapped<Step>(v) + as_floats(as_integers(v) ^ (upper & static_cast<int32_t>(0x80000000)));
 }
 
 // In place, in blocks of the largest power of 2 that divides `width`: value i becomes the sum of values j with the sign

@@ -7,14 +7,9 @@
 
 #include <algorithm>
 
+#include "dot.h"
 #include "int4.h"
 #include "vector.h"
-
-#if defined(__AVX2__)
-#include "dot_avx2.h"
-#else
-#include "dot_any.h"  // a dot_neon.h would take its place here
-#endif
 
 namespace {
 
@@ -63,10 +58,7 @@ struct Product {
     }
 
     INLINE Integers zeros(long block, long g) const {
-        typedef uint8_t Eight __attribute__((vector_size(8)));
-        Eight eight;
-        std::memcpy(&eight, m.zeros + (block * m.groups + g) * LANES, sizeof eight);
-        return __builtin_convertvector(eight, Integers);
+        return integers(m.zeros + (block * m.groups + g) * LANES);
     }
 
     // Adds a group's products for T tokens.
@@ -78,7 +70,7 @@ struct Product {
         const float* value_scales = a.scales + (SCALED ? g * a.tokens + token : 0);
         for (int t = 0; t < T; ++t) {
             const Integers all_sums = Integers{} + value_sums[t];
-            const Integers offset = Form::zeros ? zeros(block, g) * all_sums : all_sums << (Form::wide ? 7 : 3);
+            const Integers offset = Form::zeros ? zeros(block, g) * all_sums : all_sums * (Form::wide ? WIDE_ZERO : 8);
             const Floats centred = floats(total[t] - offset);
             sum[t] = sum[t] + centred * (SCALED ? scale * value_scales[t] : scale);
         }
@@ -153,7 +145,7 @@ struct Product {
         for (long g = first; g < last; ++g) {
             Integers total[2][T];
             tile_sums<T, Form::wide>(unpacked, values(token, g), stride, m.group, total);
-            unpacked += m.group * 2 * LANES * (Form::wide ? 2 : 1);
+            unpacked += m.group * 2 * LANES * (Form::wide ? WIDE_BYTES : 1);
             for (int pair = 0; pair < 2; ++pair)
                 add_group<T, Form>(sum[pair], total[pair], token, block[pair], g);
         }
@@ -167,7 +159,7 @@ struct Product {
         alignas(64) uint8_t unpacked[UNPACKED];
         alignas(64) float sums[CHUNK * 2 * LANES];
         std::fill(sums, sums + count * 2 * LANES, 0.0f);
-        const long bytes = m.group * 2 * LANES * (Form::wide ? 2 : 1), step = UNPACKED / bytes;
+        const long bytes = m.group * 2 * LANES * (Form::wide ? WIDE_BYTES : 1), step = UNPACKED / bytes;
         for (long first = 0; first < m.groups; first += step) {
             const long last = std::min(m.groups, first + step);
             for (long g = first; g < last; ++g) {
@@ -236,14 +228,4 @@ EXPORT void multiply(Pool* pool, const Matrix* m, const Activations* a, const fl
             scaled ? product.blocks<Form<false, false, true>>(first, last)
                    : product.blocks<Form<false, false, false>>(first, last);
     });
-}
-
-// Whether this machine runs the AVX2 build.
-EXPORT int has_avx2() {
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
-#else
-    return 0;
-#endif
 }

@@ -11,7 +11,7 @@
 #include "pool.h"
 #include "vector.h"
 
-EXPORT int has_avx2();
+EXPORT int runs(const char* build);
 
 EXPORT Pool* pool_open(long threads);
 EXPORT long pool_threads(const Pool* pool);

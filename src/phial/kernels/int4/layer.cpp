@@ -19,8 +19,7 @@ INLINE float total(const float* row, long count, F f) {
     Floats sums[4] = {};
     each(count, [&](long i, long left) {
         Floats value = f(some(row + i, left));
-        if (left < LANES)
-            for (long lane = left; lane < LANES; ++lane) value[lane] = 0;
+        if (left < LANES) value = choose(lanes() < static_cast<int32_t>(left), value, Floats{});
         sums[i / LANES % 4] += value;
     });
     return sum((sums[0] + sums[1]) + (sums[2] + sums[3]));

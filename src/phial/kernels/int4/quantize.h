@@ -10,11 +10,11 @@ INLINE int32_t magnitude(const float* from, long count) {
     long i = 0;
     for (; i + LANES <= count; i += LANES) {
         const Integers bits = as_integers(load(from + i)) & 0x7fffffff;
-        most = bits > most ? bits : most;
+        most = choose(bits > most, bits, most);
     }
     if (i < count) {
         const Integers bits = as_integers(load(from + i, count - i)) & 0x7fffffff;
-        most = bits > most ? bits : most;
+        most = choose(bits > most, bits, most);
     }
     int32_t out = most[0];
     for (int lane = 1; lane < LANES; ++lane) out = most[lane] > out ? most[lane] : out;
@@ -27,10 +27,9 @@ INLINE int32_t quantize_group(const float* from, long count, long group, float i
     for (long i = 0; i < group; i += LANES) {
         const long left = count - i;
         const Floats value = left >= LANES ? load(from + i) : (left > 0 ? load(from + i, left) : Floats{});
-        const Integers steps = __builtin_convertvector(nearest(value * inverse), Integers);
+        const Integers steps = integers(nearest(value * inverse));
         total += steps;
-        const Bytes bytes = __builtin_convertvector(steps, Bytes);
-        std::memcpy(to + i, &bytes, sizeof bytes);
+        narrow(steps, to + i);
     }
     int32_t out = 0;
     for (int lane = 0; lane < LANES; ++lane) out += total[lane];
