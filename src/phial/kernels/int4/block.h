@@ -53,5 +53,5 @@ struct Step {
     int64_t ranks;  // that an adapter adds to one product, at most
 };
 
-EXPORT long block_room(const Shape* shape, const Block* block, long tokens);
+EXPORT long block_room(const Shape* shape, const Block* block, long tokens, long ranks);
 EXPORT void block(Pool* pool, const Shape* shape, const Block* block, const Step* step, float* x);
