@@ -43,6 +43,7 @@ setup(
     ext_modules=[
         kernel("train_any", train, *train_flags),
         kernel("train_avx2", train, *train_flags, "-mavx2", "-mfma"),
+        kernel("text_any", [KERNELS / "text.cpp"]),
         kernel("int4_any", int4, *int4_flags, link=("-pthread",)),
         kernel("int4_avx2", int4, *int4_flags, "-mavx2", "-mf16c", link=("-pthread",)),
     ]
