@@ -166,8 +166,9 @@ def _candidates(entries: NDArray[Any]) -> Iterator[tuple[NDArray[np.int64], NDAr
 
 def _distinct(a: NDArray[np.int64], b: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     apart = a != b
-    pairs = np.unique(np.stack((a[apart], b[apart]), axis=1), axis=0)
-    return pairs[:, 0], pairs[:, 1]
+    numbers = int(max(a.max(initial=0), b.max(initial=0))) + 1  # squared, far below 2^63
+    a, b = np.divmod(np.unique(a[apart] * numbers + b[apart]), numbers)
+    return a, b
 
 
 def _share_equal(

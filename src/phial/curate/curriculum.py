@@ -44,8 +44,8 @@ class Order:
 def arrange(shards: Sequence[Path], to: Path, order: Order, *, records_per_shard: int = 20_000) -> list[Path]:
     """Write records in the order of training, each as often as its score "copies" says (once without it).
 
-    The result depends on the records and the order alone, not on how they lay in shards. Memory: one output shard, and 8
-    bytes a record for the ranks.
+    The result depends on the records and the order alone, not on how they lay in shards. Memory: one output shard, and
+    8 bytes a record for the ranks.
 
     Args:
         shards: Parquet files of records.

@@ -40,7 +40,7 @@ class Share:
             raise PhialError(f"bad {self}", where=GATE, do="give a share >= 0 and a finite number of epochs above 0")
 
 
-# The report's final pretraining mixture (arXiv 2412.08905, section 3.1): share of tokens, and the epochs that it came to.
+# The final pretraining mixture of the Phi-4 report (arXiv 2412.08905, table 5): shares of tokens and epochs.
 PHI_4: Mapping[str, Share] = {
     "web": Share(0.15, 1.2),
     "web-rewrite": Share(0.15, 5.2),

@@ -57,7 +57,7 @@ def _is_iban(found: str) -> bool:
 def _is_card(found: str) -> bool:
     digits = [int(digit) for digit in re.sub(r"\D", "", found)]
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
-    return 13 <= len(digits) <= 19 and len(set(digits)) > 2 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def _is_address(found: str) -> bool:
