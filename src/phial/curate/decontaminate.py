@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from phial.artifact import file_sha256
 from phial.curate.benchmarks import LONG, SHORT, Index, benchmark_files, build_index, read_benchmarks
 from phial.curate.funnel import Dropped
-from phial.curate.ngrams import Integers, ItemGrams, Texts, hash_texts, hits, words_of
+from phial.curate.ngrams import Integers, ItemGrams, Texts, hash_texts, hits, repeats, words_of
 from phial.curate.stage import Outcome, judged
 from phial.curate.whole_texts import whole_texts
 from phial.errors import PhialError
@@ -286,7 +286,8 @@ def _largest_ratios(texts: Texts, index: Index, common: NDArray[np.bool_]) -> di
     mine = holds[texts.text_of[starts_of_holders]]
     holders = texts.text_of[starts_of_holders[mine]]
     mixed = hashes[mine] + holders.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    of_text = np.bincount(holders[np.unique(mixed, return_index=True)[1]], minlength=len(texts))
+    places, again = repeats(mixed)
+    of_text = np.bincount(holders, minlength=len(texts)) - np.bincount(holders[places[again]], minlength=len(texts))
 
     pairs = np.unique(texts.text_of[starts] * len(grams_of_items.keys.keys) + grams)
     holders, grams = np.divmod(pairs, len(grams_of_items.keys.keys) or 1)
@@ -311,9 +312,10 @@ def _evidence(match: _Match, index: Index, content: str) -> str:
     record_words, item_words = words_of(content), words_of(item.text)
     length = min(len(item_words), LONG if match.clause == "13-gram" else SHORT)
     grams = {tuple(item_words[at : at + length]) for at in range(len(item_words) - length + 1)}
+    firsts = {gram[0] for gram in grams}
     best, run = (0, 0), 0
     for at in range(len(record_words) - length + 1):
-        run = run + 1 if tuple(record_words[at : at + length]) in grams else 0
+        run = run + 1 if record_words[at] in firsts and tuple(record_words[at : at + length]) in grams else 0
         if run > best[0]:
             best = (run, at + length)
     first, end = best[1] - best[0] - length + 1, best[1]
