@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -154,7 +155,13 @@ def run(side: str, source: Path, to: Path) -> None:
     }
     started = time.perf_counter()
     kept = sides[side]()
-    print(json.dumps({"seconds": time.perf_counter() - started, "kept": kept}))
+    print(json.dumps({"seconds": time.perf_counter() - started, "processor": processor(), "kept": kept}))
+
+
+def processor() -> float:
+    """Processor seconds of this process and its children."""
+    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in spent)
 
 
 def main() -> None:
@@ -174,6 +181,7 @@ def main() -> None:
         folder = Path(name)
         pairs = corpus(folder / "source", options.documents)
         seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+        spent: dict[str, list[float]] = {side: [] for side in SIDES}
         kept: dict[str, set[int]] = {}
         for number in range(options.rounds):
             for side in SIDES:
@@ -186,6 +194,7 @@ def main() -> None:
                     sys.exit(f"{side} failed:\n{said.stderr[-2000:]}")
                 facts = json.loads(said.stdout.splitlines()[-1])
                 seconds[side].append(facts["seconds"])
+                spent[side].append(facts["processor"])
                 kept[side] = set(facts["kept"])
         near = [pair for pair in pairs if pair[2] >= 0.7]
         below = [pair for pair in pairs if pair[2] < 0.7]
@@ -199,6 +208,8 @@ def main() -> None:
             result[side] = {
                 "seconds": round(statistics.median(seconds[side]), 2),
                 "times ours": round(statistics.median(seconds[side]) / base, 1),
+                "processor seconds": round(statistics.median(spent[side]), 2),
+                "times ours, processor": round(statistics.median(spent[side]) / statistics.median(spent["phial"]), 1),
                 "recall": round(sum(found) / len(found), 4),
                 "removed from 0.6 to 0.7": sum(s >= 0.6 for s in wrong),
                 "removed below 0.6": sum(s < 0.6 for s in wrong),

@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import random
 import statistics
 import sysconfig
 from collections import defaultdict
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +58,8 @@ def good_sources(count: int) -> dict[str, list[str]]:
     folders["standard library"] = Path(sysconfig.get_paths()["stdlib"])
     found: dict[str, list[str]] = {}
     for name, folder in folders.items():
-        texts = itertools.islice(dict.fromkeys(prose.docstrings(folder, 120)), 6 * count)
-        chosen = random.Random(name).sample(all_ := list(texts), min(len(all_), 2 * count))
+        texts = itertools.islice(prose.docstrings(folder, 120), 2 * count)
+        chosen = list(dict.fromkeys(texts))
         if len(chosen) >= count // 3:
             found[name] = chosen
     return found
@@ -65,17 +67,16 @@ def good_sources(count: int) -> dict[str, list[str]]:
 
 def real_junk(count: int) -> dict[str, list[str]]:
     """Pieces of files that nobody reads, by kind."""
+    files: defaultdict[str, list[Path]] = defaultdict(list)
+    for root in prose.folders():
+        for folder, _, names in os.walk(root):
+            for kind, patterns in JUNK.items():
+                files[kind] += [Path(folder, name) for name in names if any(fnmatch(name, one) for one in patterns)]
     found: dict[str, list[str]] = {}
-    for kind, patterns in JUNK.items():
-        files = [
-            path
-            for root in prose.folders()
-            for pattern in patterns
-            for path in itertools.islice(root.rglob(pattern), 2000)
-        ]
-        random.Random(kind).shuffle(files)
+    for kind, paths in files.items():
+        random.Random(kind).shuffle(paths)
         texts: dict[str, None] = {}
-        for path in files:
+        for path in paths:
             try:
                 text = path.read_text(encoding="utf-8")[:3_000]
             except (OSError, ValueError):
@@ -139,9 +140,8 @@ def main() -> None:
         for kind, junk in made_junk(texts[half:], generator).items():
             made[kind, name] = [record(text, f"{kind} {name}", 0) for text in junk]
     real = {kind: [record(text, kind, 0) for text in texts] for kind, texts in real_junk(options.per_source).items()}
-    print(
-        f"good: { ({name: len(one) for name, one in good.items()}) }\njunk: { ({name: len(one) for name, one in real.items()}) }"
-    )
+    print("good:", {name: len(one) for name, one in good.items()})
+    print("junk:", {name: len(one) for name, one in real.items()}, flush=True)
     scores: list[np.ndarray] = []
     marks: list[np.ndarray] = []
     by_source: dict[str, float] = {}

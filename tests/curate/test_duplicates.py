@@ -108,7 +108,7 @@ def test_empty_shards_and_wrong_settings(tmp_path: Path) -> None:
 
 def test_signatures_estimate_the_similarity_of_sets() -> None:
     texts = hash_texts(["a b c d e f g h", "a b c d e f g x", "b a", "a b c d e f g h"])
-    made = signatures(*texts.distinct_ngrams(1), 512, 1)
+    made = signatures(*texts.shingles(1), 512, 1)
     assert made.shape == (4, 512) and (made[0] == made[3]).all()
     assert (made[0] == made[1]).mean() == pytest.approx(7 / 9, abs=0.07)
 

@@ -91,7 +91,7 @@ class Duplicates:
         identities["words"] = texts.lengths
         np.save(folder / IDENTITIES, identities)
         if self.near:
-            shingles, offsets = texts.distinct_ngrams(self.shingle)
+            shingles, offsets = texts.shingles(self.shingle)
             np.save(folder / SIGNATURES, signatures(shingles, offsets, self.permutations, self.seed))
 
     def conclude(self, surveys: Sequence[Path], folder: Path) -> None:
@@ -155,7 +155,7 @@ def signatures(
     """R-MinHash signatures of sets of hashes  # [sets, permutations]
 
     Args:
-        shingles: the sets, one after the other.
+        shingles: the sets, one after the other; repeats change nothing.
         offsets: set i is [offsets[i], offsets[i + 1])  # [sets + 1]
 
     Raises:

@@ -90,23 +90,18 @@ class Texts:
             return starts, (self.sums[n:] - self.sums[:count]) * self.inverses[:count]
         return starts, ((self.sums[n:] - self.sums[:-n]) * self.inverses[:count])[inside]
 
-    def distinct_ngrams(self, n: int) -> tuple[Hashes, Integers]:
-        """The set of n-grams of each text, one set after the other; a text of fewer words has its words as one.
+    def shingles(self, n: int) -> tuple[Hashes, Integers]:
+        """The n-grams of each text, one text after the other; a text of fewer words has its words as one.
 
         Returns:
             The hashes, and the offsets of each text's  # [texts + 1]
         """
         starts, hashes = self.ngrams(n)
-        owners = self.text_of[starts]
         short = np.flatnonzero((self.lengths > 0) & (self.lengths < n))
-        owners = np.concatenate((owners, short))
-        hashes = np.concatenate((hashes, self.runs(self.offsets[short], self.lengths[short])))
-        order = np.lexsort((hashes, owners))
-        owners, hashes = owners[order], hashes[order]
-        first = np.ones(len(hashes), bool)
-        first[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
-        counts = np.bincount(owners[first], minlength=len(self))
-        return hashes[first], np.concatenate(([0], np.cumsum(counts)))
+        places = np.searchsorted(starts, self.offsets[short])
+        hashes = np.insert(hashes, places, self.runs(self.offsets[short], self.lengths[short]))
+        counts = np.maximum(self.lengths - n + 1, self.lengths > 0)
+        return hashes, np.concatenate(([0], np.cumsum(counts)))
 
 
 def hash_texts(texts: Sequence[str], *, shapes: bool = False) -> Texts:
