@@ -62,5 +62,6 @@ setup(
     ext_modules=[
         *(kernel(f"train_{name}", train, *train_flags, *flags) for name, flags in train_builds.items()),
         *(kernel(f"int4_{name}", int4, *int4_flags, *flags, link=("-pthread",)) for name, flags in int4_builds.items()),
+        kernel("text_any", [KERNELS / "text.cpp"]),
     ]
 )

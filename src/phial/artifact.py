@@ -22,6 +22,10 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 
 
+class BeingMade(PhialError):
+    """Another process holds the lock of the artifact."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What an artifact is and where it came from.
@@ -165,7 +169,8 @@ def drafting(root: Path, stage: str, key: str, *, resumable: bool) -> Iterator[D
     the body raises, so that a resumable stage loses nothing; it is no artifact until `publish`.
 
     Raises:
-        PhialError: another process is making it, or the disk is full.
+        BeingMade: another process is making it.
+        PhialError: the disk is full.
     """
     path = artifact_path(root, stage, key).with_suffix(".partial")
     root.mkdir(parents=True, exist_ok=True)
@@ -173,8 +178,10 @@ def drafting(root: Path, stage: str, key: str, *, resumable: bool) -> Iterator[D
     with lock_path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PhialError(
+            if not os.path.samestat(os.fstat(lock.fileno()), lock_path.stat()):
+                raise BlockingIOError("the maker that this file was locked by has just finished")
+        except (BlockingIOError, FileNotFoundError) as error:
+            raise BeingMade(
                 f"stage {stage!r} is being made by another process",
                 where=str(path),
                 do="wait for it, or use another --to folder",

@@ -29,7 +29,7 @@ def exact(records: Iterable[Record]) -> tuple[list[Record], list[Dropped]]:
     ids: set[str] = set()
     first_by_text: dict[bytes, str] = {}
     for record in records:
-        text_key = _normalised_key(record)
+        text_key = normalised_key(record)
         survivor = record.id if record.id in ids else first_by_text.get(text_key)
         if survivor is None:
             ids.add(record.id)
@@ -43,9 +43,14 @@ def exact(records: Iterable[Record]) -> tuple[list[Record], list[Dropped]]:
     return kept, dropped
 
 
-def _normalised_key(record: Record) -> bytes:
+def normalised_key(record: Record) -> bytes:
+    """sha256 of the record's text lowercased with its whitespace collapsed, and of its roles if it has them."""
     if record.messages is None:
-        content = record.content
+        content = _normalised(record.content)
     else:
-        content = "".join(f"\0{role}\0{words}" for role, words in record.messages)
-    return hashlib.sha256(" ".join(content.lower().split()).encode()).digest()
+        content = "".join(f"\0{role}\0{_normalised(words)}" for role, words in record.messages)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
+
+
+def _normalised(text: str) -> str:
+    return " ".join(text.lower().split())

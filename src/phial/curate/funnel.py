@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,19 @@ class Funnel:
         """Add drops that were counted where they happened and left no record behind, such as unreadable files."""
         self._kept.setdefault(stage, 0)
         self._dropped.setdefault(stage, {}).setdefault(reason, _Tally()).count += number
+
+    def merge(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add another funnel's rows; its examples come after this one's."""
+        for row in rows:
+            stage = row["stage"]
+            self._kept.setdefault(stage, 0)
+            reasons = self._dropped.setdefault(stage, {})
+            if row["outcome"] == "kept":
+                self._kept[stage] += row["count"]
+                continue
+            tally = reasons.setdefault(row["reason"], _Tally())
+            tally.count += row["count"]
+            tally.examples += [dict(one) for one in row["examples"]][: EXAMPLES_PER_REASON - len(tally.examples)]
 
     def rows(self) -> list[dict[str, Any]]:
         """One JSON-able row for what each stage kept, followed by one per reason it dropped for, most frequent first.

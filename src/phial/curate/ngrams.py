@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
+import ctypes
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
+
+from phial.kernels.text_library import text_kernel
 
 Hashes = NDArray[np.uint64]
 Integers = NDArray[np.int64]
@@ -28,13 +30,25 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-class WordHashes(dict[str, int]):
-    """blake2b-64 of a word, remembered; unlike Python's `hash` the same in every process."""
+class WordHashes(dict[str, tuple[int, int]]):
+    """Hash and shape of a word as the compiled kernel makes them, remembered: FNV-1a of its UTF-8 bytes, mixed.
 
-    def __missing__(self, word: str) -> int:
-        value = int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-        self[word] = value
-        return value
+    The shape is the word itself up to 4 bytes, else its last 3: function words stay, the rest is left its ending.
+    """
+
+    def __missing__(self, word: str) -> tuple[int, int]:
+        encoded = word.encode("utf-8", "surrogatepass")
+        value = _fnv(encoded)
+        self[word] = pair = (value, value if len(encoded) <= 4 else _fnv(b"~" + encoded[-3:]))
+        return pair
+
+
+def _fnv(encoded: bytes) -> int:
+    value = 0xCBF29CE484222325
+    for byte in encoded:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    value = (value ^ value >> 32) * 0x9E3779B97F4A7C15 % 2**64
+    return value ^ value >> 29
 
 
 @dataclass(frozen=True)
@@ -76,16 +90,27 @@ class Texts:
             return starts, (self.sums[n:] - self.sums[:count]) * self.inverses[:count]
         return starts, ((self.sums[n:] - self.sums[:-n]) * self.inverses[:count])[inside]
 
+    def shingles(self, n: int) -> tuple[Hashes, Integers]:
+        """The n-grams of each text, one text after the other; a text of fewer words has its words as one.
 
-def hash_texts(texts: Iterable[str], hashes: WordHashes) -> Texts:
-    """Hash the words of texts, in order, with a table of word hashes that is filled on the way."""
-    rows: list[Hashes] = []
-    lengths: list[int] = []
-    for block in _blocks(texts):
-        words = [words_of(text) for text in block]
-        lengths.extend(map(len, words))
-        rows.append(np.fromiter(map(hashes.__getitem__, chain.from_iterable(words)), np.uint64))
-    values = np.concatenate(rows) if rows else np.empty(0, np.uint64)
+        Returns:
+            The hashes, and the offsets of each text's  # [texts + 1]
+        """
+        starts, hashes = self.ngrams(n)
+        short = np.flatnonzero((self.lengths > 0) & (self.lengths < n))
+        places = np.searchsorted(starts, self.offsets[short])
+        hashes = np.insert(hashes, places, self.runs(self.offsets[short], self.lengths[short]))
+        counts = np.maximum(self.lengths - n + 1, self.lengths > 0)
+        return hashes, np.concatenate(([0], np.cumsum(counts)))
+
+
+def hash_texts(texts: Sequence[str], *, shapes: bool = False) -> Texts:
+    """Hash the words of texts, in order; or, with `shapes`, what `WordHashes` calls their shapes.
+
+    Compiled where the kernel was built, 20 times faster than without; the hashes are the same.
+    """
+    library = text_kernel()
+    values, lengths = _hash_in_python(texts, shapes) if library is None else _hash_compiled(library, texts, shapes)
     offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))).astype(np.int64)
     return Texts(
         offsets=offsets,
@@ -95,15 +120,21 @@ def hash_texts(texts: Iterable[str], hashes: WordHashes) -> Texts:
     )
 
 
-def _blocks(texts: Iterable[str], size: int = 2048) -> Iterable[list[str]]:
-    block: list[str] = []
-    for text in texts:
-        block.append(text)
-        if len(block) == size:
-            yield block
-            block = []
-    if block:
-        yield block
+def _hash_compiled(library: ctypes.CDLL, texts: Sequence[str], shapes: bool) -> tuple[Hashes, Integers]:
+    # The kernel lowercases ASCII; any other text comes to it as its words.
+    plain = [text if text.isascii() else " ".join(_WORD.findall(text.lower())) for text in texts]
+    joined = b"".join(text.encode("utf-8", "surrogatepass") + b"\xff" for text in plain)
+    outputs = np.empty((2, (len(joined) + 1) // 2), np.uint64)
+    lengths = np.empty(len(plain), np.int64)
+    words = library.hash_words(joined, len(joined), outputs[0].ctypes.data, outputs[1].ctypes.data, lengths.ctypes.data)
+    return outputs[int(shapes), :words].copy(), lengths
+
+
+def _hash_in_python(texts: Sequence[str], shapes: bool) -> tuple[Hashes, Integers]:
+    table = WordHashes()
+    words = [words_of(text) for text in texts]
+    values = np.fromiter((table[word][shapes] for word in chain.from_iterable(words)), np.uint64)
+    return values, np.fromiter(map(len, words), np.int64, len(words))
 
 
 def _powers(base: np.uint64, count: int) -> Hashes:
@@ -140,6 +171,19 @@ class HashSet:
         places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         found = self.keys[places] == wanted
         return maybe[found], places[found]
+
+
+def repeats(hashes: Hashes) -> tuple[Integers, NDArray[np.bool_]]:
+    """The places of the hashes that come more than once, equal ones together, and which of them have come before.
+
+    Most come once, and a sort of values alone is several times faster than one of places.
+    """
+    ordered = np.sort(hashes)
+    several, _ = HashSet(ordered[1:][ordered[1:] == ordered[:-1]]).find(hashes)
+    places = several[np.argsort(hashes[several], kind="stable")]
+    again = np.zeros(len(places), bool)
+    again[1:] = hashes[places[1:]] == hashes[places[:-1]]
+    return places, again
 
 
 @dataclass(frozen=True)

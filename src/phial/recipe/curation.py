@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from phial.curate.decontaminate import DecontaminationConfig, build_index, decontaminate
+from phial.curate.benchmarks import build_index
+from phial.curate.decontaminate import DecontaminationConfig, decontaminate
 from phial.curate.dedup import exact
 from phial.curate.funnel import Funnel
 from phial.curate.mix import mix
@@ -37,6 +38,7 @@ def curate(context: Context) -> dict[str, Any]:
         common_records=config.common_records,
         info_ratio=config.info_ratio,
         contaminated_ratio=config.contaminated_ratio,
+        templates=True,
     )
     cleaned: dict[str, list[Record]] = {}
     partial = 0

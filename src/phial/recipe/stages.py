@@ -74,7 +74,7 @@ def build(recipe: Recipe) -> list[Stage]:
     stages = [
         Stage("seeds", 1, facts["seeds"] | {"fingerprint": fingerprint(recipe.seeds.sources)}, (), _seeds),
         Stage("synth", 3, facts["synth"] | catalogue, (), _synth),
-        Stage("curate", 1, facts["curate"] | {"seed": recipe.seed}, ("seeds", "synth"), _curate),
+        Stage("curate", 2, facts["curate"] | {"seed": recipe.seed}, ("seeds", "synth"), _curate),
     ]
     data = "curate"
     if recipe.ablation.kind != "none":
