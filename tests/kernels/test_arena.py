@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,3 +48,20 @@ def test_an_arena_is_zeroed_and_bounded():
     assert not small.any() and not floats.any() and floats.ctypes.data % 64 == 0
     with pytest.raises(ValueError, match="0 are left"):
         arena.zeros((1,), np.int8)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell how memory is mapped")
+def test_memory_is_of_a_kind_that_gets_large_pages() -> None:
+    place = Arena(8 << 20).zeros((8 << 20,), np.uint8)
+    place[:] = 1
+    address, kind, flags = place.ctypes.data, "", ""
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        head = line.split()
+        if len(head) > 1 and "-" in head[0] and not head[0].endswith(":"):
+            first, last = (int(part, 16) for part in head[0].split("-"))
+            inside = first <= address < last
+            kind = head[1] if inside else kind
+        elif head[0] == "VmFlags:" and inside:
+            flags = line
+    assert kind.endswith("p"), "shared memory, which most systems keep in small pages"
+    assert " hg" in flags

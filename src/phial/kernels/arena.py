@@ -30,7 +30,7 @@ class Arena:
         Args:
             size: bytes of all arrays, each rounded up by `padded`.
         """
-        memory = mmap.mmap(-1, size + _PAGE)
+        memory = _private(size + _PAGE)
         if hasattr(mmap, "MADV_HUGEPAGE"):
             memory.madvise(mmap.MADV_HUGEPAGE)
         whole = np.frombuffer(memory, np.uint8)
@@ -59,6 +59,13 @@ class Arena:
         out = self.zeros(array.shape, array.dtype.type)
         out[...] = array
         return out
+
+
+def _private(size: int) -> mmap.mmap:
+    """Memory of this process alone: systems give shared memory, Python's default, no large pages."""
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return mmap.mmap(-1, size)
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def padded(size: int) -> int:

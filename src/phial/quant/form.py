@@ -55,7 +55,7 @@ class Form:
             found |= dict.fromkeys(matching, 8)
         return found
 
-    def settings(self, config: ModelConfig, method: str = "gptq", damping: float = 0.1) -> Settings:
+    def settings(self, config: ModelConfig, method: str = "gptq", damping: float = 0.3) -> Settings:
         """What quantizes a model to this form."""
         return Settings(
             method, self.group_size, rotate=self.rotated, by_group=self.by_group, damping=damping,
@@ -64,7 +64,7 @@ class Form:
 
 
 # The form that speeds are measured in, and that its quality stands beside.
-STANDARD = Form()
+STANDARD = Form(rotated=True)
 
 
 def standard_form(config: ModelConfig) -> Form:
