@@ -212,7 +212,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 def _from_row(row: dict[str, Any]) -> Record:
-    pair = [_messages(row.get(name)) for name in _PREFERENCE]
+    prompt, chosen, rejected = (_messages(row.get(name)) for name in _PREFERENCE)
     return Record(
         kind=row["kind"],
         source=row["source"],
@@ -228,7 +228,7 @@ def _from_row(row: dict[str, Any]) -> Record:
         text=row["text"],
         messages=_messages(row["messages"]),
         scores={score["name"]: score["value"] for score in row["scores"]},
-        preference=None if None in pair else Preference(*pair),
+        preference=Preference(prompt, chosen, rejected) if prompt and chosen and rejected else None,
     )
 
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from phial.record import Verdict
 from phial.sandbox import DEFAULT_LIMITS, Limits, Outcome, run_python
 from phial.syntax import literal, parse_module
 
@@ -116,7 +117,7 @@ class TestVerdict:
 
     Attributes:
         reason: empty when passed; otherwise the first fault found.
-        level: the sandbox level it ran under.
+        level: the sandbox level it ran under; empty where the tests were no tests and nothing was run.
         seconds: wall-clock time in the sandbox.
     """
 
@@ -126,6 +127,10 @@ class TestVerdict:
     reason: str
     level: str
     seconds: float
+
+    def verdict(self, gate: str = "unit tests") -> Verdict:
+        """For a record's lineage; the detail begins with the sandbox level, or says that nothing was run."""
+        return Verdict(gate, self.passed, f"{self.level or 'not run'}{': ' if self.reason else ''}{self.reason}")
 
 
 class _Fault(Exception):
