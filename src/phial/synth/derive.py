@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phial.record import Lineage, Record, Verdict
+from phial.record import Lineage, Preference, Record, Verdict
 from phial.synth.flow import Flow
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
@@ -20,6 +20,7 @@ def derive(
     kind: str,
     text: str | None = None,
     messages: Sequence[tuple[str, str]] | None = None,
+    preference: Preference | None = None,
     verdicts: Sequence[Verdict] = (),
     params: Mapping[str, Any] | None = None,
     scores: Mapping[str, float] | None = None,
@@ -34,8 +35,9 @@ def derive(
         teacher: its source.
         replies: all that were asked for it, those it was checked by included.
         kind: see `Record`.
-        text: or `messages`.
+        text: or `messages` or `preference`.
         messages: (role, content) in turn.
+        preference: two answers to the same words.
         verdicts: of its gates.
         params: what a later flow or a reader needs of it, such as its tests; JSON-able.
         scores: by name.
@@ -44,4 +46,5 @@ def derive(
     lineage = Lineage(flow.name, flow.version, (seed.id,), keys, tuple(verdicts), dict(params or {}))
     source = "/".join(part for part in (teacher.identity.name, teacher.identity.model) if part)
     spoken = None if messages is None else tuple(messages)
-    return Record(kind, source, seed.license, lineage, text=text, messages=spoken, scores=dict(scores or {}))
+    marks = dict(scores or {})
+    return Record(kind, source, seed.license, lineage, text=text, messages=spoken, scores=marks, preference=preference)
