@@ -97,7 +97,10 @@ class Diversity:
 
 
 def measure(
-    records: Iterable[Record], drawn_from: Mapping[str, Sequence[str]] | None = None, seed: int = 0
+    records: Iterable[Record],
+    drawn_from: Mapping[str, Sequence[str]] | None = None,
+    topics: Iterable[Record] = (),
+    seed: int = 0,
 ) -> Diversity:
     """Measure a set of records.
 
