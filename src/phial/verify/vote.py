@@ -11,7 +11,7 @@ from typing import Literal
 
 from phial.verify.maths import same
 
-LEAST_SHARE = 0.3
+LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def clusters(answers: Sequence[str], same: Callable[[str, str], bool] = same) ->
     for place, answer in enumerate(answers):
         for group in groups:
             distinct = dict.fromkeys(answers[member] for member in group)
-            if all(answer == member or same(answer, member) for member in distinct):
+            if all(same(answer, member) for member in distinct):
                 group.append(place)
                 break
         else:

@@ -53,11 +53,12 @@ async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncItera
             asked = prompts.render("revise", role=role, text=text, last=last, turn=draft)
             replies.append(await teacher.ask(asked, temperature=0.4, max_tokens=200, task="dialogue-revision"))
             turn = spoken(replies[-1].text)
+            fault = turn_fault(turn, role, turns, text)
             # A revision that spoils a turn does not replace it.
-            words = turn if not turn_fault(turn, role, turns, text) else draft
+            kept_draft = bool(fault) and not turn_fault(draft, role, turns, text)
+            words = draft if kept_draft else turn
             revised += words != draft
-            fault = turn_fault(words, role, turns, text)
-            if fault:
+            if fault and not kept_draft:
                 keys = [key for reply in replies for key in reply.request_keys]
                 shown = "\n".join([*(content for _, content in turns), words])
                 tools.drop(fault.partition(":")[0], f"turn {len(turns) + 1}, {role}: {fault}", shown, keys)
@@ -93,7 +94,7 @@ def spoken(reply: str) -> str:
 
 def turn_fault(words: str, role: str, before: list[tuple[str, str]], text: str) -> str:
     """The first reason not to keep a turn; "" where there is none."""
-    verdict = check_prose(words, least_words=5 if role == "student" else 12, most_words=200)
+    verdict = check_prose(words, least_words=5 if role == "student" else 8, most_words=200)
     if not verdict.passed:
         return verdict.detail
     if _OTHER_SPEAKER.search(words):

@@ -28,7 +28,7 @@ async def plurality_band(record: Record, teacher: Teacher, tools: Tools) -> Asyn
     """Keep a record's question if its answers differ and still point to one.
 
     The question is the record's first user turn, or its text; a reference answer in params["answer"] is compared with
-    and replaced. Settings: "samples" (5), "least_share" of them that must agree (0.3), "solutions" kept a question (1).
+    and replaced. Settings: "samples" (5), "least_share" of them that must agree (0.5), "solutions" kept a question (1).
     """
     question, reference = question_of(record)
     if not question:

@@ -69,7 +69,9 @@ async def reasoning_chain(record: Record, teacher: Teacher, tools: Tools) -> Asy
             return
     if not kept:
         keys = [key for reply in replies for key in reply.request_keys]
-        tools.drop(faults[-1].partition(":")[0], "; ".join(faults), replies[-1].text, keys)
+        last = replies[-1]
+        shown = f"<think>{last.reasoning}</think>{last.text}" if last.reasoning else last.text
+        tools.drop(faults[-1].partition(":")[0], "; ".join(faults), shown, keys)
 
 
 def blocks(reply: Reply) -> tuple[str, str]:
