@@ -40,7 +40,9 @@ def interpreter_of(user: int) -> str | None:
     for interpreter in (sys.executable, "/usr/bin/python3"):
         command = [interpreter, "-c", f"import ctypes, sys; assert sys.version_info >= (3, 11); open({str(SCRIPT)!r})"]
         with contextlib.suppress(OSError):
-            if not subprocess.run(command, user=user, group=user, extra_groups=[], cwd="/", capture_output=True).returncode:
+            if not subprocess.run(
+                command, user=user, group=user, extra_groups=[], cwd="/", capture_output=True
+            ).returncode:
                 return interpreter
     return None
 

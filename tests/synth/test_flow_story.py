@@ -20,8 +20,7 @@ TALE = (
 
 def tell(request: TeacherRequest) -> str:
     """A tale with the words that were asked for."""
-    words = request.messages[-1][1].split('"')[1::2]
-    verb, noun, adjective = words[-3:]
+    verb, noun, adjective = request.messages[-1][1].partition("matter in it: ")[2].partition(".")[0].split(", ")
     return f'{TALE} They saw one more {adjective} {noun}. "We want to {verb} now," said the duck.'
 
 

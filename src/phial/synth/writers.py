@@ -99,7 +99,8 @@ def _topics(asked: Asked) -> Written:
 
 
 def _story(asked: Asked) -> Written:
-    verb, noun, adjective = asked.words.split('"')[1::2][-3:]
+    drawn = re.search(r"matter in it: (\w+), (\w+), (\w+)", asked.words)
+    verb, noun, adjective = drawn.groups() if drawn else ("play", "ball", "red")
     names = asked.random.sample(("Tim", "Mia", "Ben", "Lily", "Sam", "Anna"), 2)
     return (
         f"One day {names[0]} went out to play. The sun was up and the air was fresh. Near the path there was a "
