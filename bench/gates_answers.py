@@ -5,8 +5,8 @@
 For each gate 50 bad and 50 good records are planted, of several sorts each, by drawing from checked problems and from
 the documentation of the standard library, and the gate is asked about all of them; among the bad are sorts that some
 gates were not made for. The share caught and the share of good ones refused stand with their 95 % intervals (Wilson),
-with the sorts that slipped. "Exact" is the truth of a gate where what was planted decides it: a wrong answer is wrong, a
-repeated key is repeated. Prose and rubric have no exact truth. The rubric is judged by a teacher: with --endpoint 50
+with the sorts that slipped. "Exact" is the truth of a gate where what was planted decides it: a wrong answer is wrong,
+a repeated key is repeated. Prose and rubric have no exact truth. The rubric is judged by a teacher: with --endpoint 50
 sound lessons and 50 with planted faults are put before it (paid once: the ledger keeps the replies), without one that
 gate is left out. The last line is JSON.
 """
