@@ -168,6 +168,26 @@ def drawn(page: Page, draw: Random) -> str:
     return page.answer if draw.random() < 0.1 else mistaken(page, draw).answer
 
 
+def band_errors(samples: int = 5) -> dict[str, dict[str, object]]:
+    """How often the plurality is wrong that the band keeps, of all questions of an erring teacher's book."""
+    made: dict[str, dict[str, object]] = {}
+    for least_share in (0.3, 0.5, 0.7):
+        draw = Random(SEED)
+        kept: list[bool] = []
+        for page in Book().problems:
+            sheets = [mistaken(page, draw) if draw.random() < page.wrong_share else page for _ in range(samples)]
+            vote = plurality([sheet.answer for sheet in sheets], least_share, lambda one, other: one == other)
+            if vote.band == "kept":
+                kept.append(vote.answer == page.answer)
+        wrong = wilson(kept.count(False), len(kept))
+        print(
+            f"plurality of {least_share:.0%} of {samples}: {len(kept)} of {len(Book().problems)} questions kept, wrong "
+            f"{wrong.share:.0%} [{wrong.low:.0%}, {wrong.high:.0%}]"
+        )
+        made[f"{least_share:g}"] = {"kept": len(kept), "wrong": wrong.share, "interval": [wrong.low, wrong.high]}
+    return made
+
+
 def chains() -> Gate:
     """Chains of thought with the right answer and right steps, and those that lack one of both or their form."""
     gate = Gate("reasoning chain", exact=True)
@@ -449,7 +469,9 @@ def main() -> int:
             teacher = LedgerTeacher(Identity(arguments.name, arguments.model), source, ledger, run="gates")
             gates.append(asyncio.run(rubric(teacher, count)))
     facts = told(gates)
-    print(json.dumps({"claim": "gates on answers", "gates": facts, "must_catch_exact": MUST}))
+    errors = band_errors()
+    result = {"claim": "gates on answers", "gates": facts, "must_catch_exact": MUST, "plurality_errors": errors}
+    print(json.dumps(result))
     return 0 if all(fact["caught"] >= MUST for fact in facts if fact["exact"]) else 1  # type: ignore[operator]
 
 
