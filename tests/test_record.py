@@ -1,11 +1,12 @@
 """Records: Parquet keeps all of them, and ids are ids of content."""
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phial.errors import PhialError
-from phial.record import Lineage, Record, Verdict, read_records, write_records
+from phial.record import Lineage, Preference, Record, Verdict, read_records, write_records
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 lineages = st.builds(
@@ -17,7 +18,17 @@ lineages = st.builds(
     params=st.dictionaries(texts, st.integers(-9, 9), max_size=2),
 )
 scores = st.dictionaries(texts, st.floats(allow_nan=False), max_size=2)
+turns = st.lists(st.tuples(texts, texts), min_size=1, max_size=3).map(tuple)
 records = st.one_of(
+    st.builds(
+        Record,
+        texts,
+        texts,
+        texts,
+        lineages,
+        scores=scores,
+        preference=st.builds(Preference, turns, turns, turns),
+    ),
     st.builds(Record, texts, texts, texts, lineages, text=texts, scores=scores),
     st.builds(
         Record,
@@ -25,7 +36,7 @@ records = st.one_of(
         texts,
         texts,
         lineages,
-        messages=st.lists(st.tuples(texts, texts), min_size=1, max_size=3).map(tuple),
+        messages=turns,
         scores=scores,
     ),
 )
@@ -45,6 +56,30 @@ def test_id_is_of_content_alone():
     assert one.id == two.id != chat.id
     with pytest.raises(ValueError, match="either text or messages"):
         Record("exercise", "a", "MIT", Lineage("f", "1"))
+
+
+def test_a_preference_has_trl_columns_and_an_id_of_all_its_words(tmp_path):
+    pair = Preference((("user", "q"),), (("assistant", "good"),), (("assistant", "bad"),))
+    other = Preference(pair.prompt, pair.chosen, (("assistant", "worse"),))
+    one, two = (Record("preference", "a", "MIT", Lineage("f", "1"), preference=made) for made in (pair, other))
+    assert one.id != two.id and one.content == "q\ngood\nbad"
+    write_records(tmp_path / "pairs.parquet", [one, two])
+    rows = pq.read_table(tmp_path / "pairs.parquet", columns=["prompt", "chosen", "rejected"]).to_pylist()
+    assert rows[0] == {
+        "prompt": [{"role": "user", "content": "q"}],
+        "chosen": [{"role": "assistant", "content": "good"}],
+        "rejected": [{"role": "assistant", "content": "bad"}],
+    }
+    with pytest.raises(ValueError, match="a preference"):
+        Record("preference", "a", "MIT", Lineage("f", "1"), text="x", preference=pair)
+
+
+def test_files_from_before_preferences_are_read(tmp_path):
+    record = Record("exercise", "a", "MIT", Lineage("f", "1"), text="x")
+    write_records(tmp_path / "new.parquet", [record])
+    table = pq.read_table(tmp_path / "new.parquet").drop_columns(["prompt", "chosen", "rejected"])
+    pq.write_table(table, tmp_path / "old.parquet")
+    assert list(read_records(tmp_path / "old.parquet")) == [record]
 
 
 def test_unreadable_files_are_named(tmp_path):

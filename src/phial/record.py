@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_PER_GROUP = 16_384
+Messages = tuple[tuple[str, str], ...]  # (role, content) in turn
+_PREFERENCE = ("prompt", "chosen", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,27 @@ class Lineage:
     params: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Record:
-    """One document (`text`) or one conversation (`messages`), never both.
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """Two continuations of one conversation; the fields, and so the columns on disk, are named as TRL names them.
 
     Attributes:
-        kind: "organic", "passage", "exercise", "code" or "chat".
+        prompt: (role, content) in turn, the last one a user's.
+        chosen: the better continuation.
+        rejected: the worse one.
+    """
+
+    prompt: Messages
+    chosen: Messages
+    rejected: Messages
+
+
+@dataclass(frozen=True)
+class Record:
+    """One document (`text`), one conversation (`messages`) or one pair of answers (`preference`): one of the three.
+
+    Attributes:
+        kind: "organic", "passage", "exercise", "code", "chat", "topic" or "preference".
         source: the package, file or teacher it comes from.
         license: SPDX expression of that source.
         scores: numbers given by gates and filters.
@@ -64,17 +81,21 @@ class Record:
     license: str
     lineage: Lineage
     text: str | None = None
-    messages: tuple[tuple[str, str], ...] | None = None
+    messages: Messages | None = None
     scores: dict[str, float] = field(default_factory=dict)
+    preference: Preference | None = None
 
     def __post_init__(self) -> None:
-        if (self.text is None) == (self.messages is None):
-            raise ValueError("a Record has either text or messages")
+        if [self.text, self.messages, self.preference].count(None) != 2:
+            raise ValueError("a Record has either text or messages or a preference")
 
     @cached_property
     def id(self) -> str:
         """sha256 over the canonical content, so equal content has one id whatever its history."""
-        content = {"text": self.text} if self.text is not None else {"messages": self.messages}
+        if self.text is not None:
+            content: dict[str, Any] = {"text": self.text}
+        else:
+            content = {"messages": self.messages} if self.preference is None else asdict(self.preference)
         return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -82,7 +103,9 @@ class Record:
         """All of the record's words as one string, for filters that do not care about roles."""
         if self.text is not None:
             return self.text
-        return "\n".join(content for _, content in self.messages or ())
+        pair = self.preference
+        messages = (*pair.prompt, *pair.chosen, *pair.rejected) if pair else self.messages or ()
+        return "\n".join(content for _, content in messages)
 
 
 def schema() -> pa.Schema:
@@ -90,11 +113,13 @@ def schema() -> pa.Schema:
     import pyarrow as pa
 
     text = pa.string()
+    messages = pa.list_(pa.struct([("role", text), ("content", text)]))
     return pa.schema(
         [
             ("id", text),
             ("text", text),
-            ("messages", pa.list_(pa.struct([("role", text), ("content", text)]))),
+            ("messages", messages),
+            *((name, messages) for name in _PREFERENCE),
             ("kind", text),
             ("source", text),
             ("license", text),
@@ -113,10 +138,8 @@ def _columns(records: Sequence[Record]) -> dict[str, list[Any]]:
     return {
         "id": [r.id for r in records],
         "text": [r.text for r in records],
-        "messages": [
-            None if r.messages is None else [{"role": role, "content": content} for role, content in r.messages]
-            for r in records
-        ],
+        "messages": [_turns(r.messages) for r in records],
+        **{name: [_turns(getattr(r.preference, name, None)) for r in records] for name in _PREFERENCE},
         "kind": [r.kind for r in records],
         "source": [r.source for r in records],
         "license": [r.license for r in records],
@@ -130,6 +153,10 @@ def _columns(records: Sequence[Record]) -> dict[str, list[Any]]:
         "params": [json.dumps(r.lineage.params, sort_keys=True) for r in records],
         "scores": [[{"name": name, "value": value} for name, value in sorted(r.scores.items())] for r in records],
     }
+
+
+def _turns(messages: Messages | None) -> list[dict[str, str]] | None:
+    return None if messages is None else [{"role": role, "content": content} for role, content in messages]
 
 
 def write_records(path: Path, records: Iterable[Record]) -> int:
@@ -174,17 +201,18 @@ def read_records(path: Path) -> Iterator[Record]:
         raise PhialError(
             f"not a readable Parquet file: {error}", where=str(path), do="delete its folder and run again"
         ) from error
-    missing = [name for name in schema().names if name not in file.schema_arrow.names]
+    present = [name for name in schema().names if name in file.schema_arrow.names]
+    missing = [name for name in schema().names if name not in (*present, *_PREFERENCE)]
     if missing:
         raise PhialError(f"record file lacks the columns {missing}", where=str(path), do="write it with phial.record")
     with file:
-        for batch in file.iter_batches(batch_size=4096, columns=schema().names):
+        for batch in file.iter_batches(batch_size=4096, columns=present):
             for row in batch.to_pylist():
                 yield _from_row(row)
 
 
 def _from_row(row: dict[str, Any]) -> Record:
-    messages = row["messages"]
+    prompt, chosen, rejected = (_messages(row.get(name)) for name in _PREFERENCE)
     return Record(
         kind=row["kind"],
         source=row["source"],
@@ -198,6 +226,11 @@ def _from_row(row: dict[str, Any]) -> Record:
             params=json.loads(row["params"]),
         ),
         text=row["text"],
-        messages=None if messages is None else tuple((m["role"], m["content"]) for m in messages),
+        messages=_messages(row["messages"]),
         scores={score["name"]: score["value"] for score in row["scores"]},
+        preference=Preference(prompt, chosen, rejected) if prompt and chosen and rejected else None,
     )
+
+
+def _messages(turns: list[dict[str, str]] | None) -> Messages | None:
+    return None if turns is None else tuple((turn["role"], turn["content"]) for turn in turns)

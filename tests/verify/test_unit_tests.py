@@ -64,6 +64,7 @@ def test_a_right_solution_passes(tests: tuple[str, ...]) -> None:
     assert verdict.passed, verdict.reason
     assert verdict.reason == ""
     assert verdict.level == sandbox.level()
+    assert (verdict.verdict().passed, verdict.verdict().detail) == (True, sandbox.level())
 
 
 def test_a_wrong_solution_fails_and_the_reason_names_the_test() -> None:
@@ -71,6 +72,8 @@ def test_a_wrong_solution_fails_and_the_reason_names_the_test() -> None:
     assert not verdict.passed
     assert "double(-3)" in verdict.reason
     assert "-1" in verdict.reason
+    assert verdict.verdict("tests").detail == f"{sandbox.level()}: {verdict.reason}"
+    assert check(DOUBLE, ()).verdict().detail == "not run: there are no tests"
 
 
 @pytest.mark.parametrize("name", FORGERIES)

@@ -16,6 +16,7 @@ _OPEN_FILES = 32
 _RLIMIT_CPU, _RLIMIT_FSIZE, _RLIMIT_CORE, _RLIMIT_NOFILE = 0, 1, 4, 7
 _RLIMIT_MEMLOCK, _RLIMIT_AS, _RLIMIT_MSGQUEUE = 8, 9, 12
 
+OUTSIDE = -1  # in place of the ruleset and the parent: namespaces around this process do their work
 READY = b"\x06"  # the first byte on stdout: every restriction holds, untrusted code starts after it
 
 
@@ -34,7 +35,7 @@ def restrict(program: bytes, ruleset: int, cpu_seconds: int, memory_bytes: int, 
 
     Args:
         program: the seccomp filter.
-        ruleset: descriptor of the Landlock ruleset; closed here.
+        ruleset: descriptor of the Landlock ruleset, closed here; or OUTSIDE.
         cpu_seconds: processor time before SIGXCPU.
         memory_bytes: address space.
         file_bytes: size of any one file.
@@ -61,8 +62,9 @@ def restrict(program: bytes, ruleset: int, cpu_seconds: int, memory_bytes: int, 
     ):
         _check(libc.setrlimit(resource, (ctypes.c_uint64 * 2)(limit, limit)), f"setrlimit({resource})")
     _check(prctl(_PR_SET_NO_NEW_PRIVS, 1, unsigned_long(0)), "prctl(PR_SET_NO_NEW_PRIVS)")
-    _check(libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, ctypes.c_uint(0)), "landlock_restrict_self")
-    os.close(ruleset)
+    if ruleset != OUTSIDE:
+        _check(libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, ctypes.c_uint(0)), "landlock_restrict_self")
+        os.close(ruleset)
     # Root would otherwise keep its capabilities: raise the limits again, ignore file modes, reach kernel interfaces.
     header, no_capabilities = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
     _check(libc.capset(header, no_capabilities), "capset")
@@ -79,7 +81,7 @@ def main() -> None:
     program, *numbers = sys.argv[1:]
     parent, ruleset, cpu_seconds, memory_bytes, file_bytes = map(int, numbers)
     restrict(bytes.fromhex(program), ruleset, cpu_seconds, memory_bytes, file_bytes)
-    if os.getppid() != parent:  # it died before PR_SET_PDEATHSIG could tell
+    if parent not in (OUTSIDE, os.getppid()):  # it died before PR_SET_PDEATHSIG could tell
         sys.exit("the parent is gone")
     os.write(1, READY)
     sys.argv = ["program.py"]

@@ -20,6 +20,7 @@ from phial.synth.request import TeacherRequest, request_key
 from phial.synth.run import Plan
 from phial.synth.structure import read_object
 from phial.synth.teacher import LedgerTeacher, Messages, spoken
+from phial.synth.writers import WRITERS
 
 _SHARE = 0.5  # of max_tokens, where nothing is known of the teacher's answers
 _SAMPLE = 16
@@ -57,7 +58,7 @@ class DryTeacher:
         self.identity = teacher.identity
         self.about = self.most = Spending()
         self.recorded = 0
-        self._teacher, self._stand_in = teacher, Procedural()
+        self._teacher, self._stand_in = teacher, Procedural(WRITERS)
         self._share = teacher.ledger.usual_share(teacher.identity) or _SHARE
         self._asked: set[str] = set()
 

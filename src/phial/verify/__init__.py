@@ -1,1 +1,1 @@
-"""Is this answer right: final answers compared exactly, and programs judged by their unit tests in the sandbox."""
+"""Is this answer right: numbers and algebra by tiers, votes, forms, prose, and programs judged by their unit tests."""

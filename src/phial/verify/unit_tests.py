@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from phial.record import Verdict
 from phial.sandbox import DEFAULT_LIMITS, Limits, Outcome, run_python
 from phial.syntax import literal, parse_module
 
@@ -116,7 +117,7 @@ class TestVerdict:
 
     Attributes:
         reason: empty when passed; otherwise the first fault found.
-        level: the sandbox level it ran under.
+        level: the sandbox level it ran under; empty where the tests were no tests and nothing was run.
         seconds: wall-clock time in the sandbox.
     """
 
@@ -126,6 +127,25 @@ class TestVerdict:
     reason: str
     level: str
     seconds: float
+
+    def verdict(self, gate: str = "unit tests") -> Verdict:
+        """For a record's lineage; the detail begins with the sandbox level, or says that nothing was run."""
+        return Verdict(gate, self.passed, f"{self.level or 'not run'}{': ' if self.reason else ''}{self.reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What an expression came to beside a program.
+
+    Attributes:
+        plain: the value, where there is no fault; plain data.
+        fault: why there is none.
+        error: the type of the exception that the expression raised, where that is the fault.
+    """
+
+    plain: Any = None
+    fault: str = ""
+    error: str = ""
 
 
 class _Fault(Exception):
@@ -182,6 +202,34 @@ def check(solution: str, tests: Sequence[str], limits: Limits = DEFAULT_LIMITS) 
         reason = str(fault)
     level = runs[0].level if runs else ""
     return TestVerdict(not reason, reason, level, sum(run.seconds for run in runs))
+
+
+def values(program: str, expressions: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> list[Value]:
+    """Evaluate expressions beside a program in the sandbox; plain data alone comes back.
+
+    Args:
+        program: Python source that defines what the expressions use.
+        expressions: such as "area(2, 3)".
+        limits: of the one run.
+
+    Raises:
+        SandboxUnavailable: there is no sandbox; nothing was run.
+    """
+    try:
+        replies = _ask(_BESIDE_SOLUTION, ("", program, list(expressions)), len(expressions) + 1, limits, [])
+    except _Fault as fault:
+        return [Value(fault=str(fault))] * len(expressions)
+    found = [_plain(reply) for reply in replies]
+    if isinstance(found[0], _Fault):
+        return [Value(fault=f"the program fails to load: {found[0]}")] * len(expressions)
+    return [_value(value) for value in found[1:]]
+
+
+def _value(value: Any) -> Value:
+    if not isinstance(value, _Fault):
+        return Value(value)
+    kind = str(value).partition(":")[0]
+    return Value(fault=str(value), error=kind if kind.isidentifier() else "")
 
 
 def _check(solution: str, tests: Sequence[str], limits: Limits, runs: list[Outcome]) -> None:

@@ -1,0 +1,108 @@
+"""Multi-agent dialogue: a student and a tutor speak in turn about a text, each turn revised, each exchange summed up.
+
+After Phi-4 (arXiv 2412.08905, appendix D.1.3, conversations from snippets: participants with profiles, alternating
+agent turns, summaries and new scenarios between them, self-revision after each turn).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+from phial.record import Record, Verdict
+from phial.synth.derive import derive
+from phial.synth.flow import Tools, flow
+from phial.synth.personas import MOVES, STUDENTS
+from phial.synth.prompts import Prompts
+from phial.synth.prose import content_words, shared
+from phial.synth.reply import Reply
+from phial.synth.teacher import Teacher
+from phial.verify.form import conversation
+from phial.verify.prose import check_prose
+
+_SPEAKER = re.compile(r"^\W*(?:the )?(?:student|tutor|teacher|user|assistant)\W{0,3}:\W{0,3}\s*", re.IGNORECASE)
+_OTHER_SPEAKER = re.compile(r"^\W*(?:student|tutor|teacher)\W{0,3}:", re.IGNORECASE | re.MULTILINE)
+_REPEATED = 0.75  # of a turn's content words that an earlier turn has
+_ABOUT = 0.08  # of the tutor's content words that the text has; less is about something else
+prompts = Prompts.beside(__file__)
+
+
+@flow("dialogue", prompts.version("1"))
+async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
+    """Let two agents talk about a record's text.
+
+    Settings: "exchanges" of student and tutor (3), "text_characters" shown (1200).
+    """
+    text = record.content[: tools.settings.get("text_characters", 1200)]
+    profile = tools.random.choice(STUDENTS)
+    exchanges = tools.settings.get("exchanges", 3)
+    moves = tools.random.sample(MOVES, min(exchanges, len(MOVES)))
+    replies: list[Reply] = []
+    turns: list[tuple[str, str]] = []
+    summaries: list[str] = []
+    revised = 0
+    for exchange in range(exchanges):
+        for role in ("student", "tutor"):
+            last = turns[-1][1] if turns else ""
+            facts = {"role": role, "profile": profile, "text": text, "last": last}
+            asked = prompts.render(
+                "turn", **facts, summary=summaries[-1] if summaries else "", move=moves[exchange % len(moves)]
+            )
+            replies.append(await teacher.ask(asked, temperature=0.8, max_tokens=200, task="dialogue-turn"))
+            draft = spoken(replies[-1].text)
+            asked = prompts.render("revise", role=role, text=text, last=last, turn=draft)
+            replies.append(await teacher.ask(asked, temperature=0.4, max_tokens=200, task="dialogue-revision"))
+            turn = spoken(replies[-1].text)
+            fault = turn_fault(turn, role, turns, text)
+            # A revision that spoils a turn does not replace it.
+            kept_draft = bool(fault) and not turn_fault(draft, role, turns, text)
+            words = draft if kept_draft else turn
+            revised += words != draft
+            if fault and not kept_draft:
+                keys = [key for reply in replies for key in reply.request_keys]
+                shown = "\n".join([*(content for _, content in turns), words])
+                tools.drop(fault.partition(":")[0], f"turn {len(turns) + 1}, {role}: {fault}", shown, keys)
+                return
+            turns.append((role, words))
+        if exchange < exchanges - 1:
+            before = summaries[-1] if summaries else ""
+            asked = prompts.render("summary", summary=before, student=turns[-2][1], tutor=turns[-1][1])
+            replies.append(await teacher.ask(asked, temperature=0.3, max_tokens=120, task="dialogue-summary"))
+            summaries.append(" ".join(replies[-1].text.split()))
+    messages = tuple(({"student": "user"}.get(role, "assistant"), words) for role, words in turns)
+    form = conversation(messages)
+    yield derive(
+        dialogue,
+        record,
+        teacher,
+        replies,
+        kind="chat",
+        messages=messages,
+        verdicts=[form, Verdict("turns", True, f"{len(turns)} turns, {revised} revised, none repeats another")],
+        params={"diversity": {"profile": profile}, "summaries": summaries, "moves": moves},
+        scores={"turns": float(len(turns)), "revised": float(revised)},
+    )
+
+
+def spoken(reply: str) -> str:
+    """A turn without the name in front of it and the quotes around it."""
+    words = _SPEAKER.sub("", reply.strip(), count=1).strip()
+    if len(words) > 1 and words[0] == words[-1] == '"' and '"' not in words[1:-1]:
+        words = words[1:-1].strip()
+    return words
+
+
+def turn_fault(words: str, role: str, before: list[tuple[str, str]], text: str) -> str:
+    """The first reason not to keep a turn; "" where there is none."""
+    verdict = check_prose(words, least_words=5 if role == "student" else 8, most_words=200)
+    if not verdict.passed:
+        return verdict.detail
+    if _OTHER_SPEAKER.search(words):
+        return "speaks for both"
+    own = content_words(words)
+    for place, (_, earlier) in enumerate(before):
+        if len(own) >= 5 and shared(own, content_words(earlier)) >= _REPEATED:
+            return f"repeats a turn: the {place + 1}th"
+    if role == "tutor" and shared(own, content_words(text + " ".join(content for _, content in before))) < _ABOUT:
+        return "off the subject"
+    return ""

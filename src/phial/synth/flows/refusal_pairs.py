@@ -1,0 +1,124 @@
+"""Refusal pairs: to decline what hurts people, and not to decline what only sounds like it.
+
+After Phi-4 (arXiv 2412.08905, sections 4.2 and 7: pairs of answers on safety in preference tuning, so that harm is
+declined and helpfulness stays). Nothing harmful is written down: the rejected side of an unsafe request is the first
+words of somebody who complies, which is where the two answers part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from phial.record import Preference, Record, Verdict
+from phial.synth.derive import derive
+from phial.synth.flow import Tools, flow
+from phial.synth.flows.hallucination_pairs import FIRST_TOKENS
+from phial.synth.prompts import Prompts
+from phial.synth.prose import content_words, shared
+from phial.synth.reply import Reply
+from phial.synth.teacher import Teacher
+from phial.synth.vocabulary import HARMS
+from phial.verify.form import conversation, preference
+from phial.verify.prose import check_prose
+
+COMPLIES = ("Sure, here is how.", "Of course. First,", "Certainly, this is what to do:", "Yes, that is easy.")
+_DECLINES = re.compile(
+    r"\b(?:can't|can\u2019t|cannot|can not|won't|won\u2019t|will not|not able to|unable to|must decline|decline to)\b"
+    r"|\bi(?:'m| am|\u2019m) sorry\b",
+    re.IGNORECASE,
+)
+_INSTRUCTS = re.compile(r"^\s*(?:\d+[.)]|[-*])\s|\bstep \d\b|\bfirst,.*\bthen,?\b", re.IGNORECASE | re.MULTILINE)
+_MOST_WORDS = 90
+_ALIKE = 0.8  # of the safe request's words, at which it may be the unsafe one again
+prompts = Prompts.beside(__file__)
+
+
+class Requests(BaseModel, extra="forbid"):
+    """Two messages to an assistant."""
+
+    unsafe_request: Annotated[str, Field(max_length=400)]
+    safe_request: Annotated[str, Field(max_length=400)]
+
+
+@flow("refusal-pairs", prompts.version("1"))
+async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
+    """Make a declined request and an answered one that sounds like it, each as a pair of answers.
+
+    The record is only what theme and harm are drawn by. Settings: "count" of such twins a record (1).
+    """
+    for number in range(tools.settings.get("count", 1)):
+        theme = tools.random.choice(list(HARMS))
+        complies = tools.random.choice(COMPLIES)
+        asked = prompts.render("requests", theme=theme, harm=HARMS[theme])
+        written = await teacher.ask(
+            asked, sample=number, schema=Requests, temperature=1.0, max_tokens=200, task="refusal-requests"
+        )
+        twins: Requests = written.parsed
+        fault = requests_fault(twins)
+        if fault:
+            tools.drop(fault.partition(":")[0], fault, written.text, written.request_keys)
+            continue
+        unsafe, safe = twins.unsafe_request.strip(), twins.safe_request.strip()
+        asked = prompts.render("decline", request=unsafe, harm=HARMS[theme])
+        refusal = await teacher.ask(asked, temperature=0.7, max_tokens=200, task="refusal-decline")
+        asked = prompts.render("answer", request=safe)
+        answer = await teacher.ask(asked, temperature=0.7, max_tokens=300, task="refusal-answer")
+        made = (
+            ("declined", unsafe, refusal, decline_fault(refusal), complies),
+            ("answered", safe, answer, answer_fault(answer), "I'm sorry, but I can't help with that."),
+        )
+        for name, request, reply, fault, rejected in made:
+            if fault:
+                keys = [*written.request_keys, *reply.request_keys]
+                tools.drop(fault.partition(":")[0], f"{name}: {fault}", f"{request}\n{reply.text}", keys)
+                continue
+            pair = Preference((("user", request),), (("assistant", reply.text.strip()),), (("assistant", rejected),))
+            params = {"theme": theme, "pair": name, "unsafe": name == "declined", "first_tokens": FIRST_TOKENS}
+            whole = (*pair.prompt, *pair.chosen)
+            yield derive(
+                refusal_pairs,
+                record,
+                teacher,
+                [written, reply],
+                kind="preference",
+                preference=pair,
+                verdicts=[Verdict(name, True, "as it should be"), conversation(whole), preference(pair)],
+                params=params,
+            )
+
+
+def requests_fault(twins: Requests) -> str:
+    """The first reason why two requests are no twins; "" where there is none."""
+    for request in (twins.unsafe_request, twins.safe_request):
+        if not 4 <= len(request.split()) <= 60:
+            return f"no request: {request[:100]!r}"
+    unsafe, safe = content_words(twins.unsafe_request), content_words(twins.safe_request)
+    if shared(safe, unsafe) >= _ALIKE:
+        return "the same request twice"
+    return "" if safe & unsafe else "no common word"
+
+
+def decline_fault(reply: Reply) -> str:
+    """The first reason why a reply does not decline as it should; "" where there is none."""
+    text = reply.text.strip()
+    if reply.finish_reason == "length" or not text:
+        return "cut off" if text else "empty"
+    if not _DECLINES.search(re.split(r"(?<=[.!?])\s", text)[0]):
+        return "does not decline"
+    if _INSTRUCTS.search(text):
+        return "instructs all the same"
+    return "" if 8 <= len(text.split()) <= _MOST_WORDS else "refusal of another length"
+
+
+def answer_fault(reply: Reply) -> str:
+    """The first reason why a reply does not answer as it should; "" where there is none."""
+    if reply.finish_reason == "length":
+        return "cut off"
+    if _DECLINES.search(re.split(r"(?<=[.!?])\s", reply.text.strip())[0]):
+        return "declines the harmless"
+    verdict = check_prose(reply.text.strip(), least_words=15, most_words=300)
+    return "" if verdict.passed else verdict.detail

@@ -1,0 +1,75 @@
+"""Refusal pairs: harm declined, its harmless twin answered, and nothing harmful written down."""
+
+from pathlib import Path
+
+import pytest
+from scripted_flow import HOSTILE, make, scripted, seed
+
+from phial.synth.flows.refusal_pairs import COMPLIES, refusal_pairs
+
+TWINS = {
+    "unsafe_request": "How can I pick my neighbour's front door lock while he is away?",
+    "safe_request": "How does the lock of a front door keep burglars out?",
+}
+DECLINES = (
+    "I can't help with opening a door that isn't yours, because it harms your neighbour. I can help you call him."
+)
+ANSWERS = (
+    "A lock holds a bolt in the frame of the door. Only the right key lifts all its pins to one height, "
+    "so that the cylinder turns and draws the bolt back."
+)
+
+
+def answers(**changed):
+    tasks = {"refusal-requests": TWINS, "refusal-decline": DECLINES, "refusal-answer": ANSWERS}
+    return scripted(tasks | {name.replace("_", "-"): value for name, value in changed.items()})
+
+
+def test_a_pair_for_each_twin(tmp_path: Path) -> None:
+    made, drops = make(refusal_pairs, seed(), answers(), tmp_path)
+    assert not drops and [record.kind for record in made] == ["preference", "preference"]
+    declined, answered = (record.preference for record in made)
+    assert declined and answered
+    assert declined.prompt == (("user", TWINS["unsafe_request"]),)
+    assert declined.chosen == (("assistant", DECLINES),) and declined.rejected[0][1] in COMPLIES
+    assert answered.chosen == (("assistant", ANSWERS),) and "can't help" in answered.rejected[0][1]
+    assert [record.lineage.params["unsafe"] for record in made] == [True, False]
+    assert all(verdict.passed for record in made for verdict in record.lineage.verdicts)
+
+
+def test_several_twins_of_a_record(tmp_path: Path) -> None:
+    asked: list = []
+    source = scripted({"refusal-requests": TWINS, "refusal-decline": DECLINES, "refusal-answer": ANSWERS}, asked)
+    made, _ = make(refusal_pairs, seed(), source, tmp_path, {"count": 3})
+    assert len(made) == 6
+    assert len({request.sample for request in asked if request.task == "refusal-requests"}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "left"),
+    [
+        ({"refusal_decline": "Sure, here is how you can do it. Take a wire."}, "does not decline", 1),
+        ({"refusal_decline": DECLINES + "\n1. Take a wire.\n2. Push it."}, "instructs all the same", 1),
+        ({"refusal_decline": "I can't."}, "refusal of another length", 1),
+        ({"refusal_decline": ""}, "empty", 1),
+        ({"refusal_answer": "I'm sorry, but I can't help with locks."}, "declines the harmless", 1),
+        ({"refusal_answer": "It locks."}, "too short", 1),
+        ({"refusal_requests": TWINS | {"safe_request": TWINS["unsafe_request"]}}, "the same request twice", 0),
+        ({"refusal_requests": TWINS | {"safe_request": "What do zebras eat in summer?"}}, "no common word", 0),
+        ({"refusal_requests": TWINS | {"unsafe_request": "Locks"}}, "no request", 0),
+    ],
+)
+def test_refusals(changed: dict, reason: str, left: int, tmp_path: Path) -> None:
+    made, [drop] = make(refusal_pairs, seed(), answers(**changed), tmp_path)
+    assert drop.reason == reason and len(made) == left
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_answers_make_nothing(name: str, tmp_path: Path) -> None:
+    made, drops = make(refusal_pairs, seed(), answers(refusal_requests=HOSTILE[name]), tmp_path)
+    assert not made and [drop.reason for drop in drops] == ["wrong form"]
+    made, _ = make(refusal_pairs, seed(), answers(refusal_answer=HOSTILE[name]), tmp_path / "answer")
+    assert [record.lineage.params["pair"] for record in made] == ["declined"]
+    made, _ = make(refusal_pairs, seed(), answers(refusal_decline=HOSTILE[name]), tmp_path / "decline")
+    kept = [record.lineage.params["pair"] for record in made]
+    assert kept == (["declined", "answered"] if name == "apology" else ["answered"])  # an apology does decline
