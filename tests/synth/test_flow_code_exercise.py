@@ -60,7 +60,7 @@ def test_a_second_solution_is_tried_against_the_same_tests(tmp_path: Path) -> No
         ("no solution", {"first": HEADER, "second": "def count_vowels(text, extra):\n    return 0"}),
         ("tests fail", {"first": WRONG}),
         ("tests fail", {"tests": [*TESTS, "assert count_vowels('apple') == 3"]}),
-        ("tests fail", {"first": f"{HEADER}\n    while True:\n        pass"}),
+        ("tests fail", {"first": f"{HEADER}\n    while True:\n        pass", "second": WRONG}),
         ("tests fail", {"first": f"import os\n\n{HEADER}\n    os.fork()\n    return os.getpid()"}),
         ("tests fail", {"first": f"{HEADER}\n    return len(open('/etc/passwd').read())"}),
         (

@@ -23,6 +23,7 @@ def derive(
     verdicts: Sequence[Verdict] = (),
     params: Mapping[str, Any] | None = None,
     scores: Mapping[str, float] | None = None,
+    source: str = "",
 ) -> Record:
     """A record that a teacher made of a seed.
 
@@ -31,7 +32,7 @@ def derive(
     Args:
         flow: that made it.
         seed: its parent.
-        teacher: its source.
+        teacher: who wrote it.
         replies: all that were asked for it, those it was checked by included.
         kind: see `Record`.
         text: or `messages`.
@@ -39,9 +40,10 @@ def derive(
         verdicts: of its gates.
         params: what a later flow or a reader needs of it, such as its tests; JSON-able.
         scores: by name.
+        source: where its words are from; the teacher by default.
     """
     keys = tuple(dict.fromkeys(key for reply in replies for key in reply.request_keys))
     lineage = Lineage(flow.name, flow.version, (seed.id,), keys, tuple(verdicts), dict(params or {}))
-    source = "/".join(part for part in (teacher.identity.name, teacher.identity.model) if part)
+    source = source or "/".join(part for part in (teacher.identity.name, teacher.identity.model) if part)
     spoken = None if messages is None else tuple(messages)
     return Record(kind, source, seed.license, lineage, text=text, messages=spoken, scores=dict(scores or {}))

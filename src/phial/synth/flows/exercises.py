@@ -25,7 +25,7 @@ from phial.verify.answer import equal, extract
 from phial.verify.arithmetic import wrong_equations
 
 _SIGNED = re.compile(r"(?:(?<!\w)-)?\d+(?:\.\d+)?(?:/\d+)?")
-prompts = Prompts.beside(__file__)
+prompts = Prompts.beside(__file__, "program")
 
 
 class Exercise(BaseModel, extra="forbid"):

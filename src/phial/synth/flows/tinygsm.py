@@ -35,7 +35,7 @@ THEMES = (
 OPERATIONS = ("addition", "subtraction", "multiplication", "division")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _WIDEST = 1e7
-prompts = Prompts.beside(__file__)
+prompts = Prompts.beside(__file__, "program")
 
 
 @flow("tinygsm", prompts.version("1"))
