@@ -109,7 +109,7 @@ def execution(count: int, random: Random) -> tuple[Flow, list[Planted]]:
 
 
 def _exercise(kind: str, bad: bool, exercise: Any, solution: str, tests: Any, random: Random) -> Planted:
-    shown = random.sample(list(tests), min(5, len(tests)))  # as many as a teacher is asked for
+    shown = random.sample(list(tests), min(5, len(tests)))  # about as many as a teacher is asked for
     answers: dict[str, Any] = {
         "code-exercise": fenced(solution, "python"),
         "code-exercise-solve": fenced(solution, "python"),

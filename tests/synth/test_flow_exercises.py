@@ -9,11 +9,11 @@ from phial.synth.fences import fenced
 from phial.synth.flows.exercises import exercises, same_answer
 
 GOOD = {
-    "question": "A shelf holds 3 rows of 14 jars. 9 jars are sold. How many jars are left on the shelf?",
-    "steps": ["There are 3 * 14 = 42 jars.", "After the sale 42 - 9 = 33 jars are left."],
+    "question": "A hall has 3 rows of 14 chairs, and 9 chairs are carried out. How many chairs does it still have?",
+    "steps": ["There are 3 * 14 = 42 chairs.", "Then 42 - 9 = 33 chairs are left."],
     "answer": "33",
 }
-WORDS = "First, 3 * 14 = 42. Then 42 - 9 = 33.\nThe answer is 33 jars."
+WORDS = "First, 3 * 14 = 42. Then 42 - 9 = 33.\nThe answer is 33 chairs."
 PROGRAM = fenced("def solution():\n    return 3 * 14 - 9", "python")
 
 
@@ -52,12 +52,16 @@ def test_several_exercises_of_one_record_are_different_requests(tmp_path: Path) 
     ("changed", "reason"),
     [
         ({"answer": "34"}, "steps lead elsewhere"),
-        ({"answer": "34", "steps": ["There are 3 * 14 = 43 jars.", "Then 43 - 9 = 34."]}, "wrong arithmetic"),
-        ({"answer": "42", "steps": ["There are 3 * 14 = 42 jars."]}, "answers differ"),
+        ({"answer": "34", "steps": ["There are 3 * 14 = 43 chairs.", "Then 43 - 9 = 34."]}, "wrong arithmetic"),
+        ({"answer": "42", "steps": ["There are 3 * 14 = 42 chairs."]}, "answers differ"),
         ({"answer": "many"}, "answers differ"),
         ({"answer": " "}, "no answer"),
-        ({"question": "What does the text say about jars and rows in it?"}, "refers to its text"),
-        ({"question": "Jars?"}, "too short"),
+        ({"question": "What does the text say about chairs and rows in it?"}, "refers to its text"),
+        ({"question": "Chairs?"}, "too short"),
+        (
+            {"question": "A shelf holds 3 rows of 14 jars. 9 jars are sold. How many jars are left?"},
+            "copies its prompt",
+        ),
         ({"steps": []}, "wrong form"),
         ({"steps": "33"}, "wrong form"),
         ({"extra": 1}, "wrong form"),

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Collection
 
 WORD = re.compile(r"[^\W\d_]+")
+MOST_COPIED = 0.3  # share of `copied` up to which a text is an own one; quotations and idioms stay below
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 # An apology or a persona instead of an answer; a form that was not filled in.
 _NO_ANSWER = re.compile(

@@ -18,7 +18,7 @@ from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.flows.tinygsm import constraints, numbers, question_fault, run_program
 from phial.synth.prompts import Prompts
-from phial.synth.prose import fault
+from phial.synth.prose import MOST_COPIED, copied, fault
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
 from phial.verify.answer import equal, extract
@@ -55,6 +55,8 @@ async def exercises(record: Record, teacher: Teacher, tools: Tools) -> AsyncIter
         exercise: Exercise = reply.parsed
         replies = [reply]
         reason, detail = exercise_fault(exercise, maths)
+        if not reason and copied(exercise.question, asked) > MOST_COPIED:
+            reason = "copies its prompt"
         if reason:
             tools.drop(reason, detail, reply.text, reply.request_keys)
             continue

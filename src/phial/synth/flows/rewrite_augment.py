@@ -13,7 +13,7 @@ from phial.record import Record, Verdict
 from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
-from phial.synth.prose import content_words, copied, fault, shared
+from phial.synth.prose import MOST_COPIED, content_words, copied, fault, shared
 from phial.synth.teacher import Teacher
 from phial.verify.arithmetic import wrong_equations
 
@@ -25,7 +25,7 @@ FORMS = {
     "lesson": (),
 }
 _SHOWN = 3000
-_LEAST_SHARED, _MOST_COPIED = 0.2, 0.4
+_LEAST_SHARED = 0.2
 _REFERS = re.compile(
     r"\b(?:the|this) (?:given |original )?(?:text|passage|excerpt) (?:above|below|says|states|mentions)", re.IGNORECASE
 )
@@ -65,7 +65,7 @@ def rewrite_fault(written: str, text: str, form: str) -> str:
         return "another form"
     if shared(content_words(text), content_words(written)) < _LEAST_SHARED:
         return "has left its source"
-    if copied(written, text) > _MOST_COPIED:
+    if copied(written, text) > MOST_COPIED:
         return "copies its source"
     if _REFERS.search(written):
         return "refers to its text"

@@ -15,7 +15,7 @@ from phial.synth.derive import derive
 from phial.synth.fences import blocks
 from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
-from phial.synth.prose import content_words, copied, fault, shared
+from phial.synth.prose import MOST_COPIED, content_words, copied, fault, shared
 from phial.synth.python_functions import UNREADABLE
 from phial.synth.teacher import Teacher
 from phial.verify.arithmetic import wrong_equations
@@ -31,7 +31,7 @@ STYLES = (
 )  # fmt: skip
 _TOPIC = 120  # characters; what is longer are notes
 _NOTES = 1500
-_LEAST_SHARED, _MOST_COPIED = 0.15, 0.4
+_LEAST_SHARED = 0.15
 prompts = Prompts.beside(__file__)
 
 
@@ -69,7 +69,7 @@ def section_fault(text: str, given: str) -> str:
         return "no title"
     if shared(content_words(given), content_words(text)) < _LEAST_SHARED:
         return "off its topic"
-    if copied(text, given) > _MOST_COPIED:
+    if copied(text, given) > MOST_COPIED:
         return "copies its notes"
     if wrong_equations(text):
         return "wrong arithmetic"

@@ -20,7 +20,7 @@ from phial.synth.derive import derive
 from phial.synth.fences import code
 from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
-from phial.synth.prose import WORD, fault
+from phial.synth.prose import MOST_COPIED, WORD, copied, fault
 from phial.synth.python_functions import find_function, with_docstring
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
@@ -47,7 +47,7 @@ async def tinygsm(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterat
     asked = prompts.render("problem", **constraints(record.content, tools.random))
     replies = [await teacher.ask(asked, temperature=0.9, max_tokens=200, task="tinygsm-problem")]
     question = " ".join(replies[0].text.split())
-    reason = question_fault(question)
+    reason = question_fault(question) or ("copies its prompt" if copied(question, asked) > MOST_COPIED else "")
     if reason:
         tools.drop(reason, "", replies[0].text, replies[0].request_keys)
         return
