@@ -69,7 +69,7 @@ def content_words(text: str) -> set[str]:
     return {_stem(word) for word in words if len(word) > 2 and word not in _FUNCTION_WORDS}
 
 
-def shared(words: Collection[str], others: Collection[str]) -> float:
+def shared(words: Collection[object], others: Collection[object]) -> float:
     """The share of `words` that are among `others`; 0 for no words."""
     return sum(word in others for word in words) / len(words) if words else 0.0
 

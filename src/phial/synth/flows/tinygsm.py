@@ -109,7 +109,8 @@ def run_program(reply: Reply, question: str) -> tuple[str, float | None, str]:
     if not function or function.args.args:
         return source, None, "no program"
     nodes = list(ast.walk(parse_module(source)))
-    written = {float(n.value) for n in nodes if isinstance(n, ast.Constant) and type(n.value) in (int, float)}
+    constants = (node.value for node in nodes if isinstance(node, ast.Constant))
+    written = {float(value) for value in constants if isinstance(value, int | float)}
     if not any(isinstance(node, ast.BinOp | ast.AugAssign) for node in nodes) or not written & numbers(question):
         return source, None, "calculates nothing"
     [value] = values(source, ["solution()"])
