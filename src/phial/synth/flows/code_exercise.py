@@ -64,13 +64,14 @@ async def code_exercise(record: Record, teacher: Teacher, tools: Tools) -> Async
         tools.drop("too few tests", f"{len(tests)} that can be run", replies[-1].text, replies[-1].request_keys)
         return
     asked = prompts.render("solve", header=head)
-    reason, detail = "no solution", "not the function that was asked for"
+    reason = detail = ""
     for sample in range(tools.settings.get("solutions", 2)):
         if sample:
             reply = await teacher.ask(asked, sample=sample, temperature=0.5, max_tokens=400, task="code-exercise-solve")
             replies.append(reply)
             solution = read_solution(reply, head)
         if not solution:
+            reason, detail = "no solution", "not the function that was asked for"
             continue
         verdict = await tools.run_tests(solution, tests)
         if verdict.passed:
