@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from scripted_flow import seed
+from scripted_flow import make, scripted, seed
 
 from phial.record import Record, read_records
 from phial.synth.book import Book
@@ -56,3 +56,15 @@ def test_a_flow_yields_offline(tmp_path: Path, name: str, seeds: object, setting
         assert report.accepted >= least, report
         made.append([record.id for record in read_records(folder / "run" / "records.parquet")])
     assert made[0] == made[1]
+
+
+def test_the_documented_flow_of_ones_own_runs(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "flows.md").read_text()
+    code = text.split("```python\n# proverb.py\n")[1].split("```")[0]
+    (tmp_path / "proverb.py").write_text(code)
+    flow = flow_by_name("proverb.py:proverb", tmp_path)
+    saying = "The early bird catches the worm. It says that those who are first have more to choose from."
+    [record], _ = make(flow, seed("birds"), scripted({"proverb": saying}), tmp_path)
+    assert record.text == saying and record.lineage.version == flow.version
+    made, [drop] = make(flow, seed("worms"), scripted({"proverb": "Hm."}), tmp_path)
+    assert not made and drop.reason == "too short"
