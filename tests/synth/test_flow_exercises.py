@@ -13,6 +13,7 @@ GOOD = {
     "steps": ["There are 3 * 14 = 42 chairs.", "Then 42 - 9 = 33 chairs are left."],
     "answer": "33",
 }
+SEED = "A shelf in the shop holds 3 rows of 14 jars each, and 9 jars are sold. How many jars are left?"
 WORDS = "First, 3 * 14 = 42. Then 42 - 9 = 33.\nThe answer is 33 chairs."
 PROGRAM = fenced("def solution():\n    return 3 * 14 - 9", "python")
 
@@ -58,17 +59,15 @@ def test_several_exercises_of_one_record_are_different_requests(tmp_path: Path) 
         ({"answer": " "}, "no answer"),
         ({"question": "What does the text say about chairs and rows in it?"}, "refers to its text"),
         ({"question": "Chairs?"}, "too short"),
-        (
-            {"question": "A shelf holds 3 rows of 14 jars. 9 jars are sold. How many jars are left?"},
-            "copies its prompt",
-        ),
+        ({"question": SEED}, "copies its prompt"),
         ({"steps": []}, "wrong form"),
         ({"steps": "33"}, "wrong form"),
         ({"extra": 1}, "wrong form"),
     ],
 )
 def test_each_gate_turns_away(tmp_path: Path, changed: dict, reason: str) -> None:
-    made, [drop] = make(exercises, seed(), scripted({"exercise": GOOD | changed, "exercise-check": WORDS}), tmp_path)
+    source = scripted({"exercise": GOOD | changed, "exercise-check": WORDS})
+    made, [drop] = make(exercises, seed(SEED), source, tmp_path)
     assert not made and drop.reason == reason
 
 

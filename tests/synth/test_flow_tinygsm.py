@@ -13,9 +13,7 @@ from phial.synth.request import TeacherRequest
 QUESTION = (
     "Noah bakes 4 trays of 12 rolls for his guests, who eat 30 of the rolls. How many rolls does he have left over?"
 )
-EXAMPLE = (
-    "Mia packs 4 boxes with 12 candles each. She sells 30 of the candles at the market. How many candles are left?"
-)
+EXAMPLE = "The example of the prompt, in which there are 2 numbers or more, as in 12 of it?"
 RIGHT = "def solution():\n    rolls = 4 * 12  # all trays\n    return rolls - 30"
 OTHER = "def solution():\n    left = 4 * 12 - 30\n    return float(left)"
 WRONG = "def solution():\n    return 4 + 12 + 30"
@@ -59,7 +57,13 @@ def test_a_third_program_decides(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_word_problem_is_turned_away(tmp_path: Path, question: str, reason: str) -> None:
-    made, [drop] = make(tinygsm, seed(), scripted(answers(RIGHT, RIGHT, question=question)), tmp_path)
+    def written(request: TeacherRequest) -> str:  # one of the prompt's own examples, whichever it shows
+        return (
+            request.messages[-1][1].split("another problem:\n")[1].splitlines()[0] if question == EXAMPLE else question
+        )
+
+    source = scripted(answers(RIGHT, RIGHT) | {"tinygsm-problem": written})
+    made, [drop] = make(tinygsm, seed(), source, tmp_path)
     assert not made and drop.reason == reason
     assert question_fault(question) == (reason if question != EXAMPLE else "")
 

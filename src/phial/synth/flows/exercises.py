@@ -47,7 +47,7 @@ async def exercises(record: Record, teacher: Teacher, tools: Tools) -> AsyncIter
     maths = bool(tools.settings.get("maths", False))
     by_program = tools.settings.get("check", "program" if maths else "words") == "program"
     for number in range(tools.settings.get("count", 1)):
-        drawn = constraints(record.content, tools.random) if maths else {"theme": ""}
+        drawn = constraints(record.content, tools.random) | ({} if maths else {"theme": ""})
         asked = prompts.render("write", text=record.content[:1500], **drawn)
         reply = await teacher.ask(
             asked, sample=number, schema=Exercise, temperature=0.9, max_tokens=450, task="exercise"

@@ -33,6 +33,7 @@ THEMES = (
     "planting trees", "a film evening", "a computer room", "delivering parcels", "a board game", "a fishing boat",
 )  # fmt: skip
 OPERATIONS = ("addition", "subtraction", "multiplication", "division")
+EXAMPLES = 5  # in the prompts; another one each time, since a small teacher keeps close to what it is shown
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _WIDEST = 1e7
 prompts = Prompts.beside(__file__, "program")
@@ -83,7 +84,8 @@ def constraints(text: str, random: Random) -> dict[str, object]:
     plain = sorted({word for word in WORD.findall(text) if word.islower() and word.isascii() and 4 <= len(word) <= 8})
     words = random.sample(plain, min(2, len(plain))) or ["morning"]
     steps, operations = random.randint(2, 3), random.sample(OPERATIONS, 2)
-    return {"theme": random.choice(THEMES), "words": words, "steps": steps, "operations": operations}
+    drawn = {"words": words, "steps": steps, "operations": operations, "example": random.randrange(EXAMPLES)}
+    return {"theme": random.choice(THEMES), **drawn}
 
 
 def question_fault(question: str) -> str:
