@@ -223,7 +223,8 @@ class _Seen:
     def usual_score(self) -> str:
         if quality.SCORE in self.scores:
             return quality.SCORE
-        return max(self.scores, key=lambda name: (len(self.scores[name]), name), default="")
+        # Of those that most records have, the one that tells most of them apart.
+        return max(self.scores, key=lambda name: (len(self.scores[name]), len(set(self.scores[name]))), default="")
 
     def kinds(self, samples: int, score: str) -> Iterator[Kind]:
         for kind, count in self.records.most_common():
@@ -284,8 +285,8 @@ def _spread(name: str, values: array[float]) -> Spread:
     low, high = ordered[0], ordered[-1]
     step = (high - low) / _BINS or 1.0
     bins = Counter(min(_BINS - 1, int((value - low) / step)) for value in ordered)
-    quartiles = tuple(ordered[round(share * (len(ordered) - 1))] for share in (0.25, 0.5, 0.75))
-    return Spread(name, len(ordered), low, quartiles, high, tuple(bins[at] for at in range(_BINS)))
+    quarter, half, most = (ordered[round(share * (len(ordered) - 1))] for share in (0.25, 0.5, 0.75))
+    return Spread(name, len(ordered), low, (quarter, half, most), high, tuple(bins[at] for at in range(_BINS)))
 
 
 def _gates(folder: Folder, lines: _Drops, records: int) -> Iterator[Gate]:
@@ -332,7 +333,9 @@ def _clusters(folder: Folder) -> tuple[tuple[Cluster, ...], int]:
     for record in folder.dropped_records() if largest else ():
         survivor = _survivor(record)
         if survivor in members and len(members[survivor]) < _MEMBERS:
-            members[survivor].append(_example(record, record.lineage.verdicts[-1].detail))
+            detail = record.lineage.verdicts[-1].detail
+            if detail.startswith(_NEAR):
+                members[survivor].append(_example(record, detail))
         _remember(record, members, texts)
     for record in folder.records() if largest else ():
         _remember(record, members, texts)

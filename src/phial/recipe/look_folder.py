@@ -146,7 +146,7 @@ def _nearby(path: Path) -> str:
     meant = [
         below
         for below in sorted(path.iterdir())
-        if below.is_dir() and ((below / "funnel.json").is_file() or (below / "records.parquet").is_file())
+        if any((below / name).exists() for name in ("kept", "records.parquet", "train.parquet", "shards"))
     ]
     names = ", ".join(str(below) for below in meant[-3:])
     return f"name a folder in it: {names}" if names else "name the folder of a run, of a curation, or of record files"

@@ -49,11 +49,13 @@ def _heading(words: str, console: Console) -> None:
 
 
 def _table(console: Console, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table of a name and numbers; a narrow terminal breaks the headings and the names."""
     table = Table(box=None, pad_edge=False)
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number == 0 else "right", overflow="fold")
+        widest = max((len(row[number]) for row in rows), default=0) if number else None
+        table.add_column(heading, justify="right" if number else "left", overflow="fold", min_width=widest)
     for row in rows:
-        table.add_row(*(_text(cell) for cell in row))
+        table.add_row(_text(row[0]), *(Text(printable(cell), no_wrap=True) for cell in row[1:]))
     console.print(table)
 
 
@@ -102,7 +104,7 @@ def _cost(cost: Cost, records: int, console: Console) -> None:
 
 def _scores(scores: tuple[Spread, ...], console: Console) -> None:
     _heading("Scores", console)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (one.name, f"{one.records:,}", *(f"{value:.3g}" for value in (one.lowest, *one.quartiles, one.highest)),
          _profile(one.bins))
         for one in scores
@@ -111,6 +113,8 @@ def _scores(scores: tuple[Spread, ...], console: Console) -> None:
 
 
 def _profile(bins: tuple[int, ...]) -> str:
+    """Blocks of a height for each two steps, so that a table of scores fits a narrow terminal."""
+    bins = tuple(bins[at] + bins[at + 1] for at in range(0, len(bins), 2))
     most = max(bins)
     return "".join(_BLOCKS[-(-count * (len(_BLOCKS) - 1) // most)] for count in bins)
 
@@ -134,7 +138,7 @@ def _duplicates(found: Look, console: Console) -> None:
 
 def _kinds(found: Look, console: Console) -> None:
     _heading("Kinds and their diversity", console)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (kind.name, f"{kind.records:,}", f"{kind.characters:,}", *(f"{share:.2f}" for share in kind.diversity.distinct),
          f"{kind.diversity.compressed:.2f}", f"{kind.diversity.texts:,}")
         for kind in found.kinds

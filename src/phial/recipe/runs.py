@@ -63,6 +63,19 @@ def find_record(prefix: str, workspace: Path) -> tuple[Record, list[str], list[s
         PhialError: no record, or several, begin so.
     """
     root = _root(workspace)
+    files, places = _holders(prefix, root)
+    if not files:
+        raise PhialError(
+            f"no record begins with {prefix!r}", where=str(root), do="take an id from a report or Parquet file"
+        )
+    if len(files) > 1:
+        raise PhialError(f"{len(files)} records begin with {prefix!r}", where=str(root), do="give more digits")
+    (identity, holders), *_ = files.items()
+    return _read(identity, holders[-1]), [str(path.relative_to(root)) for path in holders], places
+
+
+def _holders(prefix: str, root: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """The files that hold records whose ids begin so, by id, oldest first; and where their tokens lie."""
     files: dict[str, list[Path]] = {}
     places: list[str] = []
     for path in sorted(root.glob("**/*.parquet"), key=lambda p: p.stat().st_mtime):
@@ -77,15 +90,20 @@ def find_record(prefix: str, workspace: Path) -> tuple[Record, list[str], list[s
         ids = file.read(columns=["id"])["id"]
         for found in {identity for identity in ids.to_pylist() if identity.startswith(prefix)}:
             files.setdefault(found, []).append(path)
+    return files, places
+
+
+def _read(identity: str, path: Path) -> Record:
+    return next(record for record in read_records(path) if record.id == identity)
+
+
+def _parent(identity: str, root: Path) -> list[str]:
+    """A record that another was made from, where its text lies in the same place."""
+    files, _ = _holders(identity, root)
     if not files:
-        raise PhialError(
-            f"no record begins with {prefix!r}", where=str(root), do="take an id from a report or Parquet file"
-        )
-    if len(files) > 1:
-        raise PhialError(f"{len(files)} records begin with {prefix!r}", where=str(root), do="give more digits")
-    (identity, holders), *_ = files.items()
-    record = next(record for record in read_records(holders[-1]) if record.id == identity)
-    return record, [str(path.relative_to(root)) for path in holders], places
+        return []
+    record = _read(identity, files[identity][-1])
+    return [f"== parent {identity}: {record.kind}, {record.source} ({record.license})", record.content, ""]
 
 
 def _token_places(path: Path, prefix: str, root: Path) -> list[str]:
@@ -126,6 +144,7 @@ def print_trace(prefix: str, workspace: Path, ledger: Path | None = None) -> Non
         *(f"in file    {file}" for file in files),
         *(f"in tokens  {place}" for place in places),
         "",
+        *(line for parent in lineage.parents for line in _parent(parent, root)),
         *history(record, (root / files[-1]).parent, ledger),
         "== record",
         record.content,
