@@ -7,6 +7,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,7 @@ def look(path: Path, samples: int = 5, score: str = "", ledger: Path | None = No
         sum(seen.records.values()),
         chosen,
         tuple(seen.kinds(samples, chosen)),
-        tuple(_spread(name, values) for name, values in sorted(seen.scores.items())),
+        tuple(_spread(*item) for item in sorted(seen.scores.items()) if any(map(isfinite, item[1]))),
         tuple(_gates(folder, lines, sum(seen.records.values()))),
         cost,
         clusters,
@@ -229,8 +230,10 @@ class _Seen:
     def kinds(self, samples: int, score: str) -> Iterator[Kind]:
         for kind, count in self.records.most_common():
             pool = [record for *_, record in sorted(self._pools[kind], reverse=True)]
-            scored = sorted((one for one in pool if score in one.scores), key=lambda one: one.scores[score])
-            rest = [one for one in pool if score not in one.scores]
+            scored = sorted(
+                (one for one in pool if isfinite(one.scores.get(score, nan))), key=lambda one: one.scores[score]
+            )
+            rest = [one for one in pool if not isfinite(one.scores.get(score, nan))]
             few = _evenly(scored, samples)
             shown = tuple(_sample(one, score) for one in few + rest[: samples - len(few)])
             measured = diversity([one.content[:_POOL_CHARACTERS] for one in pool])
@@ -250,7 +253,7 @@ class _Drops:
         self.counts[reason] += 1
         self.keys.update(line["request_keys"])
         if len(self.examples[reason]) < _EXAMPLES:
-            self.examples[reason].append(Example(line.get("seed", ""), line["text"], line.get("detail", "")))
+            self.examples[reason].append(Example(line["seed"], line["text"], line["detail"]))
 
 
 def _evenly(ordered: list[Record], count: int) -> list[Record]:
@@ -281,7 +284,7 @@ def _example(record: Record, detail: str) -> Example:
 
 
 def _spread(name: str, values: array[float]) -> Spread:
-    ordered = sorted(values)
+    ordered = sorted(filter(isfinite, values))
     low, high = ordered[0], ordered[-1]
     step = (high - low) / _BINS or 1.0
     bins = Counter(min(_BINS - 1, int((value - low) / step)) for value in ordered)
@@ -311,7 +314,7 @@ def _gates(folder: Folder, lines: _Drops, records: int) -> Iterator[Gate]:
 def _notes(folder: Folder) -> Iterator[str]:
     report = folder.report
     if folder.form == "run of a flow" and report is None:
-        yield "the run is not finished: these are its finished shards"
+        yield "the run is not finished: these are the shards that are, whatever their settings"
     if report and report.get("unanswered"):
         yield f"{report['unanswered']:,} seeds were not answered; start the run again for them"
     if report and report.get("spare"):
@@ -359,8 +362,8 @@ def _remember(record: Record, wanted: Iterable[str], texts: dict[str, str]) -> N
 def _contamination(folder: Folder, seen: _Seen) -> tuple[tuple[Contamination, ...], tuple[int, int] | None]:
     dropped, shown = 0, []
     for record in folder.dropped_records():
-        last = record.lineage.verdicts[-1]
-        if last.gate == decontaminate.GATE:
+        last = record.lineage.verdicts[-1] if record.lineage.verdicts else None
+        if last and last.gate == decontaminate.GATE:
             dropped += 1
             if len(shown) < _EVIDENCE:
                 shown.append(Contamination(_example(record, last.detail), True))

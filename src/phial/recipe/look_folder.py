@@ -50,10 +50,11 @@ class Folder:
 
     def dropped_lines(self) -> Iterator[dict[str, Any]]:
         """What a run's flow dropped: "seed", "reason", "detail", "text" and "request_keys"."""
+        form = {"seed": str, "reason": str, "detail": str, "text": str, "request_keys": list}
         for path in self.drops:
             with path.open(encoding="utf-8", newline="\n") as file:
                 for number, line in enumerate(file, 1):
-                    yield _parsed(line, f"{path}, line {number}", {"reason": str, "text": str, "request_keys": list})
+                    yield _parsed(line, f"{path}, line {number}", form)
 
 
 def open_folder(path: Path) -> Folder:

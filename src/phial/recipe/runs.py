@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
@@ -84,7 +85,11 @@ def _holders(prefix: str, root: Path) -> tuple[dict[str, list[Path]], list[str]]
         if path.name == "documents.parquet":
             places += _token_places(path, prefix, root)
             continue
-        file = pq.ParquetFile(path)
+        try:
+            file = pq.ParquetFile(path)
+        except pa.ArrowInvalid as error:
+            do = "delete it and run what made it again"
+            raise PhialError(f"not a readable Parquet file: {error}", where=str(path), do=do) from error
         if "id" not in file.schema_arrow.names:
             continue
         ids = file.read(columns=["id"])["id"]
