@@ -21,6 +21,10 @@ app = typer.Typer(
 
 Workspace = Annotated[Path, typer.Option("--to", help="Workspace folder that holds artifacts and runs.")]
 DEFAULT_WORKSPACE = Path("runs")
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option("--ledger", help="Of the teacher's requests; without it, the nearest ledger.sqlite above."),
+]
 
 
 def _version(show: bool) -> None:
@@ -78,15 +82,18 @@ def runs(to: Workspace = DEFAULT_WORKSPACE) -> None:
 @app.command()
 def trace(
     record: Annotated[str, typer.Argument(help="A record's id, or its first digits.")],
-    to: Workspace = DEFAULT_WORKSPACE,
+    to: Annotated[
+        Path, typer.Option("--to", help="Workspace, or a folder of records: a flow's run, a curation.")
+    ] = DEFAULT_WORKSPACE,
+    ledger: LedgerOption = None,
 ) -> None:
-    """Follow a training record back to its seed, generator, version and verdicts, and on to its tokens.
+    """Follow a record back to its seed, generator, prompts, replies and verdicts, and on to its tokens.
 
     Example: phial trace 3fa9c1 --to runs
     """
     from phial.recipe.runs import print_trace
 
-    print_trace(record, to)
+    print_trace(record, to, ledger)
 
 
 @app.command()
@@ -211,6 +218,41 @@ def chat(
     from phial.engine.console import run_chat
 
     raise typer.Exit(run_chat(_model(model, to), max_tokens, temperature, adapter))
+
+
+data = typer.Typer(no_args_is_help=True, help="Look at data.")
+app.add_typer(data, name="data")
+
+
+@data.callback()
+def data_main() -> None:
+    """Look at data."""
+
+
+@data.command("look")
+def data_look(
+    folder: Annotated[Path, typer.Argument(help="A flow's run, a curation, or a folder of Parquet files of records.")],
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page instead, to this file.")] = None,
+    samples: Annotated[int, typer.Option(min=0, help="Records to show of each kind.")] = 5,
+    score: Annotated[str, typer.Option(help="To order them by; by default the quality.")] = "",
+    ledger: LedgerOption = None,
+) -> None:
+    """Show samples by kind and score, the funnel with examples, cost and speed, duplicates, contamination.
+
+    Example: phial data look work/problems --html problems.html
+    """
+    from phial.recipe.look import look
+
+    found = look(folder, samples, score, ledger)
+    if html is None:
+        from phial.recipe.look_terminal import print_look
+
+        print_look(found)
+    else:
+        from phial.recipe.look_page import write_page
+
+        write_page(found, html)
+        typer.echo(html)
 
 
 bench = typer.Typer(no_args_is_help=True, help="Measure this machine.")

@@ -7,12 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
 from phial.artifact import artifact_path, read_manifest
 from phial.errors import PhialError
+from phial.recipe.history import history
+from phial.recipe.printable import printable
 from phial.recipe.runner import read_runs
 from phial.record import Record, read_records
 
@@ -50,24 +53,18 @@ def _score(workspace: Path, run: dict[str, Any], stage: str) -> str:
 def find_record(prefix: str, workspace: Path) -> tuple[Record, list[str], list[str]]:
     """Find a record by the first digits of its id.
 
+    Args:
+        prefix: those digits.
+        workspace: of recipes, or any folder with files of records in or below it: a flow's run, a curation.
+
     Returns:
-        The most processed copy of the record, the artifact files that hold it, and where its tokens lie.
+        The most processed copy of the record, the files that hold it, and where its tokens lie.
 
     Raises:
         PhialError: no record, or several, begin so.
     """
-    root = workspace / "artifacts"
-    files: dict[str, list[Path]] = {}
-    places: list[str] = []
-    for path in sorted(root.glob("*/**/*.parquet"), key=lambda p: p.stat().st_mtime):
-        if ".partial" in str(path):
-            continue
-        if path.name == "documents.parquet":
-            places += _token_places(path, prefix, root)
-            continue
-        ids = pq.read_table(path, columns=["id"])["id"]
-        for found in {identity for identity in ids.to_pylist() if identity.startswith(prefix)}:
-            files.setdefault(found, []).append(path)
+    root = _root(workspace)
+    files, places = _holders(prefix, root)
     if not files:
         raise PhialError(
             f"no record begins with {prefix!r}", where=str(root), do="take an id from a report or Parquet file"
@@ -75,8 +72,43 @@ def find_record(prefix: str, workspace: Path) -> tuple[Record, list[str], list[s
     if len(files) > 1:
         raise PhialError(f"{len(files)} records begin with {prefix!r}", where=str(root), do="give more digits")
     (identity, holders), *_ = files.items()
-    record = next(record for record in read_records(holders[-1]) if record.id == identity)
-    return record, [str(path.relative_to(root)) for path in holders], places
+    return _read(identity, holders[-1]), [str(path.relative_to(root)) for path in holders], places
+
+
+def _holders(prefix: str, root: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """The files that hold records whose ids begin so, by id, oldest first; and where their tokens lie."""
+    files: dict[str, list[Path]] = {}
+    places: list[str] = []
+    for path in sorted(root.glob("**/*.parquet"), key=lambda p: p.stat().st_mtime):
+        if ".partial" in str(path):
+            continue
+        if path.name == "documents.parquet":
+            places += _token_places(path, prefix, root)
+            continue
+        try:
+            file = pq.ParquetFile(path)
+        except pa.ArrowInvalid as error:
+            do = "delete it and run what made it again"
+            raise PhialError(f"not a readable Parquet file: {error}", where=str(path), do=do) from error
+        if "id" not in file.schema_arrow.names:
+            continue
+        ids = file.read(columns=["id"])["id"]
+        for found in {identity for identity in ids.to_pylist() if identity.startswith(prefix)}:
+            files.setdefault(found, []).append(path)
+    return files, places
+
+
+def _read(identity: str, path: Path) -> Record:
+    return next(record for record in read_records(path) if record.id == identity)
+
+
+def _parent(identity: str, root: Path) -> list[str]:
+    """A record that another was made from, where its text lies in the same place."""
+    files, _ = _holders(identity, root)
+    if not files:
+        return []
+    record = _read(identity, files[identity][-1])
+    return [f"== parent {identity}: {record.kind}, {record.source} ({record.license})", record.content, ""]
 
 
 def _token_places(path: Path, prefix: str, root: Path) -> list[str]:
@@ -88,9 +120,21 @@ def _token_places(path: Path, prefix: str, root: Path) -> list[str]:
     ]
 
 
-def print_trace(prefix: str, workspace: Path) -> None:
-    """Print a record's text and its whole history."""
+def _root(workspace: Path) -> Path:
+    artifacts = workspace / "artifacts"
+    return artifacts if artifacts.is_dir() else workspace
+
+
+def print_trace(prefix: str, workspace: Path, ledger: Path | None = None) -> None:
+    """Print a record's text and its whole history: seed, requests and replies, verdicts, files, tokens.
+
+    Args:
+        prefix: the first digits of its id.
+        workspace: as for `find_record`.
+        ledger: of the teacher's requests; by default the nearest ledger.sqlite in or above the record's folder.
+    """
     record, files, places = find_record(prefix, workspace)
+    root = _root(workspace)
     lineage = record.lineage
     lines = [
         f"record     {record.id}",
@@ -101,9 +145,13 @@ def print_trace(prefix: str, workspace: Path) -> None:
         *(f"parent     {parent}" for parent in lineage.parents),
         *(f"request    {key}" for key in lineage.request_keys),
         *(f"verdict    {v.gate}: {'passed' if v.passed else 'failed'} ({v.detail})" for v in lineage.verdicts),
+        *(f"score      {name}: {value:g}" for name, value in sorted(record.scores.items())),
         *(f"in file    {file}" for file in files),
         *(f"in tokens  {place}" for place in places),
         "",
+        *(line for parent in lineage.parents for line in _parent(parent, root)),
+        *history(record, (root / files[-1]).parent, ledger),
+        "== record",
         record.content,
     ]
-    print("\n".join(lines))
+    print(printable("\n".join(lines)))

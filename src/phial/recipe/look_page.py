@@ -1,0 +1,59 @@
+"""A look at a folder of records, as one HTML file that loads nothing else."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from phial.errors import PhialError
+from phial.recipe.look import Look, Spread
+from phial.recipe.printable import cut, printable
+
+_WIDTH, _HEIGHT = 240, 40
+
+
+def write_page(found: Look, path: Path) -> None:
+    """Write the page.
+
+    Raises:
+        PhialError: the file cannot be written.
+    """
+    try:
+        path.write_text(render(found), encoding="utf-8")
+    except OSError as error:
+        do = "name a file in a folder that is there and may be written to"
+        raise PhialError(f"the page cannot be written: {error.strerror}", where=str(path), do=do) from error
+
+
+def render(found: Look) -> str:
+    """The page; every text in it is escaped, and characters that steer are shown by their numbers."""
+    package = resources.files("phial.recipe.report")
+    engine = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    engine.filters |= {"count": "{:,}".format, "three": "{:.3g}".format, "two": "{:.2f}".format, "cut": cut}
+    style = Markup(package.joinpath("style.css").read_text(encoding="utf-8"))
+    template = engine.from_string(package.joinpath("look.html.j2").read_text(encoding="utf-8"))
+    return template.render(look=found, style=style, profile=profile)
+
+
+def _shown(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def profile(spread: Spread) -> Markup:
+    """The counts of a score from its lowest value to its highest, as bars."""
+    most, step = max(spread.bins), _WIDTH / len(spread.bins)
+    bars = Markup("").join(
+        Markup('<rect class="solid" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
+            at * step, _HEIGHT - count / most * _HEIGHT, step - 1, count / most * _HEIGHT
+        )
+        for at, count in enumerate(spread.bins)
+    )
+    return Markup(
+        '<svg class="bar" width="{}" height="{}" role="img" aria-label="{} from low to high">{}</svg>'
+    ).format(_WIDTH, _HEIGHT, spread.name, bars)
