@@ -124,7 +124,7 @@ def test_a_run_is_counted_as_it_reported(run: Path) -> None:
     assert {task.name: task.spent.requests for task in found.cost.tasks} == {"draft": 30, "critique": 24}
     assert found.cost.spent.cost > 0 and found.cost.teachers == ("us small r7",)
     (kind,) = found.kinds
-    scores = [sample.score for sample in kind.samples]
+    scores = [sample.score or 0.0 for sample in kind.samples]
     assert found.score == "rubric" and scores == sorted(scores) and (scores[0], scores[-1]) == (1, 29)
     (spread,) = found.scores
     assert (spread.lowest, spread.highest, sum(spread.bins)) == (1, 29, 24) and spread.quartiles[1] in (14, 16)
@@ -141,7 +141,8 @@ def test_a_run_under_way_shows_its_finished_shards(run: Path, tmp_path: Path) ->
     found = look(tmp_path / "half")
     assert found.records == 24 - counts["accepted"] and found.gates[0].entered == 30 - counts["seeds"]
     assert "not finished" in found.notes[0] and "no ledger.sqlite lies above" in found.notes[1]
-    assert look(tmp_path / "half", ledger=run.parent / "ledger.sqlite").cost.tasks
+    cost = look(tmp_path / "half", ledger=run.parent / "ledger.sqlite").cost
+    assert cost and cost.tasks
 
 
 def test_neither_terminal_nor_page_obeys_a_text(run: Path) -> None:

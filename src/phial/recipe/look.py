@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -14,6 +14,15 @@ from typing import Any
 from phial.curate import decontaminate, quality
 from phial.recipe.diversity import Diversity, diversity
 from phial.recipe.look_cost import Cost, cost_of
+from phial.recipe.look_evidence import (
+    EVIDENCE,
+    Cluster,
+    Contamination,
+    Example,
+    example,
+    find_clusters,
+    find_contamination,
+)
 from phial.recipe.look_folder import Folder, Form, open_folder
 from phial.record import Record, Verdict
 
@@ -21,9 +30,6 @@ _POOL = 400  # records of a kind that samples and diversity are drawn from
 _POOL_CHARACTERS = 20_000
 _EXAMPLES = 3
 _BINS = 20
-_CLUSTERS, _MEMBERS = 10, 3
-_EVIDENCE = 10
-_SAME, _NEAR = "same text: ", "near duplicate: "
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,6 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Example:
-    """Something dropped: what it was and the evidence against it; `id` is a record's, or the seed's it was made of."""
-
-    id: str
-    text: str
-    detail: str
-
-
-@dataclass(frozen=True)
 class Reason:
     """What a gate turned records away for."""
 
@@ -90,24 +87,6 @@ class Gate:
     entered: int
     kept: int
     reasons: tuple[Reason, ...]
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Records that are near duplicates of each other: the survivor, how many were dropped for it, and some of them."""
-
-    survivor: str
-    survivor_text: str
-    dropped: int
-    members: tuple[Example, ...]
-
-
-@dataclass(frozen=True)
-class Contamination:
-    """A record that shares words with a benchmark: dropped, or kept with a flag."""
-
-    record: Example
-    dropped: bool
 
 
 @dataclass(frozen=True)
@@ -167,8 +146,8 @@ def look(path: Path, samples: int = 5, score: str = "", ledger: Path | None = No
     lines = _Drops()
     for line in folder.dropped_lines():
         lines.add(line)
-    clusters, clustered = _clusters(folder)
-    contamination, contaminated = _contamination(folder, seen)
+    clusters, clustered = find_clusters(folder)
+    contamination, contaminated = find_contamination(folder)
     cost, notes = cost_of(folder, seen.keys | lines.keys, ledger)
     return Look(
         path,
@@ -182,8 +161,8 @@ def look(path: Path, samples: int = 5, score: str = "", ledger: Path | None = No
         cost,
         clusters,
         clustered,
-        contamination,
-        contaminated,
+        (*contamination, *seen.flagged),
+        (contaminated, seen.flags) if seen.judged or contaminated else None,
         (*_notes(folder), *notes),
     )
 
@@ -212,8 +191,8 @@ class _Seen:
                 self.judged += 1
                 if verdict.detail.startswith("partial"):
                     self.flags += 1
-                    if len(self.flagged) < _EVIDENCE:
-                        self.flagged.append(Contamination(_example(record, verdict.detail), False))
+                    if len(self.flagged) < EVIDENCE:
+                        self.flagged.append(Contamination(example(record, verdict.detail), False))
         pool = self._pools[record.kind]
         entry = (-int(record.id[:15], 16), -self.records[record.kind], record)
         if len(pool) < _POOL:
@@ -279,10 +258,6 @@ def _sample(record: Record, score: str) -> Sample:
     )
 
 
-def _example(record: Record, detail: str) -> Example:
-    return Example(record.id, record.content[:_POOL_CHARACTERS], detail)
-
-
 def _spread(name: str, values: array[float]) -> Spread:
     ordered = sorted(filter(isfinite, values))
     low, high = ordered[0], ordered[-1]
@@ -319,61 +294,3 @@ def _notes(folder: Folder) -> Iterator[str]:
         yield f"{report['unanswered']:,} seeds were not answered; start the run again for them"
     if report and report.get("spare"):
         yield f"{report['spare']:,} more records were accepted than asked for; their replies are in the ledger"
-
-
-def _clusters(folder: Folder) -> tuple[tuple[Cluster, ...], int]:
-    """Two passes over what was dropped, so that only the texts of the largest clusters are held."""
-    sizes: Counter[str] = Counter()
-    near: set[str] = set()
-    for record in folder.dropped_records():
-        if survivor := _survivor(record):
-            sizes[survivor] += 1
-            if record.lineage.verdicts[-1].detail.startswith(_NEAR):
-                near.add(survivor)
-    largest = heapq.nsmallest(_CLUSTERS, near, key=lambda one: (-sizes[one], one))
-    members: dict[str, list[Example]] = {survivor: [] for survivor in largest}
-    texts: dict[str, str] = {}
-    for record in folder.dropped_records() if largest else ():
-        survivor = _survivor(record)
-        if survivor in members and len(members[survivor]) < _MEMBERS:
-            detail = record.lineage.verdicts[-1].detail
-            if detail.startswith(_NEAR):
-                members[survivor].append(_example(record, detail))
-        _remember(record, members, texts)
-    for record in folder.records() if largest else ():
-        _remember(record, members, texts)
-    found = tuple(Cluster(one, texts.get(one, ""), sizes[one], tuple(members[one])) for one in largest)
-    return found, len(near)
-
-
-def _survivor(record: Record) -> str:
-    """The first 32 digits of the id that this record was dropped for as a duplicate, or nothing."""
-    detail = record.lineage.verdicts[-1].detail if record.lineage.verdicts else ""
-    return next((detail.removeprefix(word) for word in (_SAME, _NEAR) if detail.startswith(word)), "")
-
-
-def _remember(record: Record, wanted: Iterable[str], texts: dict[str, str]) -> None:
-    """Keep the text of a survivor, known by its id or, where a later stage changed it, by a parent's."""
-    for name in (record.id, *record.lineage.parents):
-        if name[:32] in wanted:
-            texts.setdefault(name[:32], record.content[:_POOL_CHARACTERS])
-
-
-def _contamination(folder: Folder, seen: _Seen) -> tuple[tuple[Contamination, ...], tuple[int, int] | None]:
-    dropped, shown = 0, []
-    for record in folder.dropped_records():
-        last = record.lineage.verdicts[-1] if record.lineage.verdicts else None
-        if last and last.gate == decontaminate.GATE:
-            dropped += 1
-            if len(shown) < _EVIDENCE:
-                shown.append(Contamination(_example(record, last.detail), True))
-    for row in folder.funnel if not folder.dropped else ():  # a recipe's curation keeps examples only
-        for one in row["examples"] if row["reason"] in _CLAUSES else ():
-            shown.append(Contamination(Example(one["id"], one["text"], one["detail"]), True))
-        dropped += row["count"] if row["reason"] in _CLAUSES else 0
-    if not seen.judged and not dropped:
-        return (), None
-    return (*shown, *seen.flagged), (dropped, seen.flags)
-
-
-_CLAUSES = ("13-gram", "7-gram", "whole text")
