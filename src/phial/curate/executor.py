@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import multiprocessing
 import os
@@ -215,7 +216,7 @@ class Ray:
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
-            import ray
+            ray = importlib.import_module("ray")
         except ImportError as error:
             raise PhialError(
                 "ray is not installed", where="executor Ray", do="pip install 'phial-lm[scale]'"
