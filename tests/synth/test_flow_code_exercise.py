@@ -13,6 +13,16 @@ from phial.verify.unit_tests import check
 HEADER = 'def count_vowels(text: str) -> int:\n    """Return how many vowels there are in text."""'
 RIGHT = f'{HEADER}\n    # either case\n    return sum(letter in "aeiou" for letter in text.lower())\n'
 WRONG = f'{HEADER}\n    return sum(letter in "aeio" for letter in text)\n'
+EXAMPLE = '''def find_longest_run(text):
+    """Return the length of the longest run of equal characters in text, 0 for an empty text."""
+    longest = current = 0
+    previous = ""
+    for character in text:
+        current = current + 1 if character == previous else 1
+        previous = character
+        longest = max(longest, current)
+    return longest
+'''
 TESTS = [
     "assert count_vowels('') == 0",
     "assert count_vowels('tree') == 2",
@@ -54,13 +64,14 @@ def test_a_second_solution_is_tried_against_the_same_tests(tmp_path: Path) -> No
     [
         ("no exercise", {"first": "def count_vowels(text):\n    return 1"}),
         ("no exercise", {"first": 'def count_vowels():\n    """No arguments."""'}),
+        ("copies its prompt", {"first": EXAMPLE}),
         ("too few tests", {"tests": TESTS[:2]}),
         ("too few tests", {"tests": ["assert True", "assert 1 == 1", "assert len('a') == 1", "print(count_vowels)"]}),
         ("no solution", {"first": HEADER, "second": "def count_letters(text):\n    return 0"}),
         ("no solution", {"first": HEADER, "second": "def count_vowels(text, extra):\n    return 0"}),
         ("tests fail", {"first": WRONG}),
         ("tests fail", {"tests": [*TESTS, "assert count_vowels('apple') == 3"]}),
-        ("tests fail", {"first": f"{HEADER}\n    while True:\n        pass"}),
+        ("tests fail", {"first": f"{HEADER}\n    while True:\n        pass", "second": WRONG}),
         ("tests fail", {"first": f"import os\n\n{HEADER}\n    os.fork()\n    return os.getpid()"}),
         ("tests fail", {"first": f"{HEADER}\n    return len(open('/etc/passwd').read())"}),
         (

@@ -9,11 +9,12 @@ from phial.synth.fences import fenced
 from phial.synth.flows.exercises import exercises, same_answer
 
 GOOD = {
-    "question": "A shelf holds 3 rows of 14 jars. 9 jars are sold. How many jars are left on the shelf?",
-    "steps": ["There are 3 * 14 = 42 jars.", "After the sale 42 - 9 = 33 jars are left."],
+    "question": "A hall has 3 rows of 14 chairs, and 9 chairs are carried out. How many chairs does it still have?",
+    "steps": ["There are 3 * 14 = 42 chairs.", "Then 42 - 9 = 33 chairs are left."],
     "answer": "33",
 }
-WORDS = "First, 3 * 14 = 42. Then 42 - 9 = 33.\nThe answer is 33 jars."
+SEED = "A shelf in the shop holds 3 rows of 14 jars each, and 9 jars are sold. How many jars are left?"
+WORDS = "First, 3 * 14 = 42. Then 42 - 9 = 33.\nThe answer is 33 chairs."
 PROGRAM = fenced("def solution():\n    return 3 * 14 - 9", "python")
 
 
@@ -52,19 +53,21 @@ def test_several_exercises_of_one_record_are_different_requests(tmp_path: Path) 
     ("changed", "reason"),
     [
         ({"answer": "34"}, "steps lead elsewhere"),
-        ({"answer": "34", "steps": ["There are 3 * 14 = 43 jars.", "Then 43 - 9 = 34."]}, "wrong arithmetic"),
-        ({"answer": "42", "steps": ["There are 3 * 14 = 42 jars."]}, "answers differ"),
+        ({"answer": "34", "steps": ["There are 3 * 14 = 43 chairs.", "Then 43 - 9 = 34."]}, "wrong arithmetic"),
+        ({"answer": "42", "steps": ["There are 3 * 14 = 42 chairs."]}, "answers differ"),
         ({"answer": "many"}, "answers differ"),
         ({"answer": " "}, "no answer"),
-        ({"question": "What does the text say about jars and rows in it?"}, "refers to its text"),
-        ({"question": "Jars?"}, "too short"),
+        ({"question": "What does the text say about chairs and rows in it?"}, "refers to its text"),
+        ({"question": "Chairs?"}, "too short"),
+        ({"question": SEED}, "copies its prompt"),
         ({"steps": []}, "wrong form"),
         ({"steps": "33"}, "wrong form"),
         ({"extra": 1}, "wrong form"),
     ],
 )
 def test_each_gate_turns_away(tmp_path: Path, changed: dict, reason: str) -> None:
-    made, [drop] = make(exercises, seed(), scripted({"exercise": GOOD | changed, "exercise-check": WORDS}), tmp_path)
+    source = scripted({"exercise": GOOD | changed, "exercise-check": WORDS})
+    made, [drop] = make(exercises, seed(SEED), source, tmp_path)
     assert not made and drop.reason == reason
 
 

@@ -10,8 +10,11 @@ from phial.synth.fences import fenced
 from phial.synth.flows.tinygsm import constraints, numbers, question_fault, tinygsm
 from phial.synth.request import TeacherRequest
 
-QUESTION = "Mia packs 4 boxes with 12 candles each. She sells 30 of the candles. How many candles does she have left?"
-RIGHT = "def solution():\n    candles = 4 * 12  # all boxes\n    return candles - 30"
+QUESTION = (
+    "Noah bakes 4 trays of 12 rolls for his guests, who eat 30 of the rolls. How many rolls does he have left over?"
+)
+EXAMPLE = "The example of the prompt, in which there are 2 numbers or more, as in 12 of it?"
+RIGHT = "def solution():\n    rolls = 4 * 12  # all trays\n    return rolls - 30"
 OTHER = "def solution():\n    left = 4 * 12 - 30\n    return float(left)"
 WRONG = "def solution():\n    return 4 + 12 + 30"
 
@@ -49,12 +52,20 @@ def test_a_third_program_decides(tmp_path: Path) -> None:
         ("Mia packs a few boxes with 12 candles each. How many candles does she have left?", "too few numbers"),
         (f"{QUESTION} Solution: 4 * 12 - 30 = 18", "holds its solution"),
         ("How many?", "too short"),
+        (EXAMPLE, "copies its prompt"),
         ("Mia hat 4 Kisten mit je 12 Kerzen und verkauft 30 Kerzen. Wie viele Kerzen bleiben?", "no English prose"),
     ],
 )
 def test_what_is_no_word_problem_is_turned_away(tmp_path: Path, question: str, reason: str) -> None:
-    made, [drop] = make(tinygsm, seed(), scripted(answers(RIGHT, RIGHT, question=question)), tmp_path)
-    assert not made and drop.reason == reason == question_fault(question)
+    def written(request: TeacherRequest) -> str:  # one of the prompt's own examples, whichever it shows
+        return (
+            request.messages[-1][1].split("another problem:\n")[1].splitlines()[0] if question == EXAMPLE else question
+        )
+
+    source = scripted(answers(RIGHT, RIGHT) | {"tinygsm-problem": written})
+    made, [drop] = make(tinygsm, seed(), source, tmp_path)
+    assert not made and drop.reason == reason
+    assert question_fault(question) == (reason if question != EXAMPLE else "")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def derive(
     verdicts: Sequence[Verdict] = (),
     params: Mapping[str, Any] | None = None,
     scores: Mapping[str, float] | None = None,
+    source: str = "",
 ) -> Record:
     """A record that a teacher made of a seed.
 
@@ -32,7 +33,7 @@ def derive(
     Args:
         flow: that made it.
         seed: its parent.
-        teacher: its source.
+        teacher: who wrote it.
         replies: all that were asked for it, those it was checked by included.
         kind: see `Record`.
         text: or `messages` or `preference`.
@@ -41,10 +42,11 @@ def derive(
         verdicts: of its gates.
         params: what a later flow or a reader needs of it, such as its tests; JSON-able.
         scores: by name.
+        source: where its words are from; the teacher by default.
     """
     keys = tuple(dict.fromkeys(key for reply in replies for key in reply.request_keys))
     lineage = Lineage(flow.name, flow.version, (seed.id,), keys, tuple(verdicts), dict(params or {}))
-    source = "/".join(part for part in (teacher.identity.name, teacher.identity.model) if part)
+    source = source or "/".join(part for part in (teacher.identity.name, teacher.identity.model) if part)
     spoken = None if messages is None else tuple(messages)
     marks = dict(scores or {})
     return Record(kind, source, seed.license, lineage, text=text, messages=spoken, scores=marks, preference=preference)

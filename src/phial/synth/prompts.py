@@ -39,8 +39,12 @@ class Prompts:
         self.templates, self.where = dict(templates), where
 
     @classmethod
-    def beside(cls, file: str) -> Prompts:
+    def beside(cls, file: str, *shared: str) -> Prompts:
         """The prompts of the flow in `file`: prompts/NAME/STEP.jinja or prompts/NAME.STEP.jinja, beside NAME.py.
+
+        Args:
+            file: of the flow.
+            shared: steps that it shares with other flows: prompts/shared/STEP.jinja.
 
         Raises:
             PhialError: there are none.
@@ -48,6 +52,7 @@ class Prompts:
         name, folder = Path(file).stem, Path(file).parent / "prompts"
         paths = {path.name.removesuffix(_SUFFIX): path for path in folder.glob(f"{name}/*{_SUFFIX}")}
         paths |= {path.name.removesuffix(_SUFFIX).removeprefix(f"{name}."): path for path in folder.glob(f"{name}.*")}
+        paths |= {step: folder / "shared" / f"{step}{_SUFFIX}" for step in shared}
         if not paths:
             do = f"write {folder / name}/STEP{_SUFFIX}, or give Prompts the templates themselves"
             raise PhialError(f"the flow {name} has no prompts", where=str(folder), do=do)

@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Collection
 
 WORD = re.compile(r"[^\W\d_]+")
+MOST_COPIED = 0.3  # share of `copied` up to which a text is an own one; quotations and idioms stay below
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 # An apology or a persona instead of an answer; a form that was not filled in.
 _NO_ANSWER = re.compile(
     r"\bas an ai\b|\bai language model\b|\bi(?:'m| am) (?:sorry|unable)\b|\bi can(?:'t|not) (?:help|assist|provide)\b"
@@ -18,6 +20,7 @@ _FUNCTION_WORDS = frozenset({
     "the", "of", "and", "to", "in", "a", "is", "that", "for", "it", "as", "with", "on", "by", "this", "be",
     "are", "at", "from", "or", "an", "which", "can", "we", "you", "if", "not", "have", "has", "was", "their",
     "they", "its", "when", "how", "what", "each", "one", "all", "will", "more", "use",
+    "because", "but", "so", "do", "does", "then", "than", "there", "these", "those", "also", "such", "into", "only",
 })  # fmt: skip
 _LEAST_FUNCTION_WORDS = 0.12
 _LEAST_WORDS_JUDGED = 12
@@ -35,8 +38,8 @@ def fault(text: str, least: int, most: int) -> str:
         most: characters.
 
     Returns:
-        The first reason not to keep it: "empty", "too short", "too long", "no answer", "repeats itself" or "no English
-        prose"; "" where there is none.
+        The first reason not to keep it: "empty", "too short", "too long", "no text", "no answer", "repeats itself" or
+        "no English prose"; "" where there is none.
     """
     size = len(text.strip())
     if not size:
@@ -45,6 +48,8 @@ def fault(text: str, least: int, most: int) -> str:
         return "too short"
     if size > most:
         return "too long"
+    if _NO_TEXT.search(text):
+        return "no text"
     if _NO_ANSWER.search(text):
         return "no answer"
     raw = text[:_LONGEST_COMPRESSED].encode(errors="replace")
@@ -53,7 +58,7 @@ def fault(text: str, least: int, most: int) -> str:
     words = [word.lower() for word in WORD.findall(text)]
     common = sum(word in _FUNCTION_WORDS for word in words)
     foreign = sum(not word.isascii() for word in words)
-    if foreign > len(words) / 2 or (len(words) >= _LEAST_WORDS_JUDGED and common < _LEAST_FUNCTION_WORDS * len(words)):
+    if foreign >= len(words) / 2 or (len(words) >= _LEAST_WORDS_JUDGED and common < _LEAST_FUNCTION_WORDS * len(words)):
         return "no English prose"
     return ""
 
@@ -64,9 +69,19 @@ def content_words(text: str) -> set[str]:
     return {_stem(word) for word in words if len(word) > 2 and word not in _FUNCTION_WORDS}
 
 
-def shared(words: Collection[str], others: Collection[str]) -> float:
+def shared(words: Collection[object], others: Collection[object]) -> float:
     """The share of `words` that are among `others`; 0 for no words."""
     return sum(word in others for word in words) / len(words) if words else 0.0
+
+
+def agreement(first: str, second: str) -> float:
+    """F1 of two short texts' content words; 0 where both hold numbers and none in common."""
+    counted = [set(re.findall(r"\d+(?:\.\d+)?", text)) for text in (first, second)]
+    if counted[0] and counted[1] and not counted[0] & counted[1]:
+        return 0.0
+    one, other = content_words(first), content_words(second)
+    both = len(one & other)
+    return 2 * both / (len(one) + len(other)) if both else 0.0
 
 
 def copied(text: str, source: str) -> float:

@@ -6,6 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
+from phial.record import Record
 from phial.syntax import parse_module
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -104,6 +105,13 @@ def standalone_functions(source: str, least_lines: int = 4, most_lines: int = 40
             continue
         imports = "".join(f"{line}\n" for line in sorted(set(needed.values())))
         yield f"{imports}\n\n{text}\n".lstrip("\n")
+
+
+def functions_of(record: Record) -> list[str]:
+    """The functions of a record that run on their own; all of the record where it comes with tests of its function."""
+    if record.lineage.params.get("tests") and find_function(record.content):
+        return [record.content]
+    return list(standalone_functions(record.content))
 
 
 def _gives_a_value(function: ast.FunctionDef) -> bool:

@@ -16,7 +16,7 @@ _TERM = rf"[($\s-]*{_NUMBER}(?:\s*(?:[-+*/{_TIMES}{_OVER}x()$])[-+*/()$\s]*{_NUM
 _CHAIN = re.compile(rf"(?<![\w.^%]){_TERM}(?:\s*=\s*{_TERM})+(?!\s*[\w^%]*[*/+^=%]|\.?\d)")
 # What stands before a term and takes part in its value: a sign behind something unread, or "of".
 _CONTINUES = re.compile(rf"(?:[-+*/{_TIMES}{_OVER}^%]|\bof|\btimes)\s*$")
-_LONGEST = 20_000  # characters; a worked solution is shorter
+_LONGEST_LINE = 1_000  # characters; the search takes the square of it
 
 
 def wrong_equations(text: str) -> list[str]:
@@ -32,8 +32,9 @@ def wrong_equations(text: str) -> list[str]:
         Each wrong equation as it is written.
     """
     wrong = []
-    for match in _CHAIN.finditer(text[:_LONGEST]):
-        if _CONTINUES.search(text, max(0, match.start() - 10), match.start()):
+    lines = [line for line in text.splitlines() if "=" in line and len(line) <= _LONGEST_LINE]
+    for match in (match for line in lines for match in _CHAIN.finditer(line)):
+        if _CONTINUES.search(match.string, max(0, match.start() - 10), match.start()):
             continue
         sides = [(side.strip(), _value(side)) for side in match.group().split("=")]
         known = [(side, value) for side, value in sides if value is not None]

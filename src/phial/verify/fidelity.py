@@ -99,7 +99,7 @@ def _equal(first: Any, second: Any) -> bool:
     if isinstance(first, list | tuple):
         return len(first) == len(second) and all(map(_equal, first, second))
     if isinstance(first, dict):
-        return list(first) == list(second) and all(_equal(first[key], second[key]) for key in first)
+        return first.keys() == second.keys() and all(_equal(first[key], second[key]) for key in first)
     return first == second
 
 

@@ -17,6 +17,7 @@ from phial.synth.derive import derive
 from phial.synth.fences import code
 from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
+from phial.synth.prose import MOST_COPIED, copied
 from phial.synth.python_functions import UNREADABLE, find_function, header, parameters, stub, with_docstring
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
@@ -39,10 +40,10 @@ prompts = Prompts.beside(__file__)
 async def code_exercise(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Make one exercise of a text or topic.
 
-    Settings: "seed_characters" of the record are shown (300); "tests" are asked for (5); "solutions" are tried at most
+    Settings: "seed_characters" of the record are shown (160); "tests" are asked for (4); "solutions" are tried at most
     (2), against the same tests.
     """
-    text = record.content[: tools.settings.get("seed_characters", 300)]
+    text = record.content[: tools.settings.get("seed_characters", 160)]
     asked = prompts.render("write", text=text, kind=tools.random.choice(KINDS), verb=tools.random.choice(VERBS))
     replies = [await teacher.ask(asked, temperature=0.9, max_tokens=400, task="code-exercise")]
     function = find_function(code(replies[0].text))
@@ -51,8 +52,11 @@ async def code_exercise(record: Record, teacher: Teacher, tools: Tools) -> Async
         detail = "no function with arguments and a docstring"
         tools.drop("no exercise", detail, replies[0].text, replies[0].request_keys)
         return
+    if copied(code(replies[0].text), asked) > MOST_COPIED:
+        tools.drop("copies its prompt", "", replies[0].text, replies[0].request_keys)
+        return
     solution = read_solution(replies[0], head)
-    count = tools.settings.get("tests", 5)
+    count = tools.settings.get("tests", 4)
     asked = prompts.render("test", header=head, count=count)
     replies.append(await teacher.ask(asked, temperature=0.3, max_tokens=80 * count, task="code-exercise-tests"))
     tests = read_tests(replies[-1].text, function.name)
@@ -60,6 +64,7 @@ async def code_exercise(record: Record, teacher: Teacher, tools: Tools) -> Async
         tools.drop("too few tests", f"{len(tests)} that can be run", replies[-1].text, replies[-1].request_keys)
         return
     asked = prompts.render("solve", header=head)
+    reason = detail = ""
     for sample in range(tools.settings.get("solutions", 2)):
         if sample:
             reply = await teacher.ask(asked, sample=sample, temperature=0.5, max_tokens=400, task="code-exercise-solve")

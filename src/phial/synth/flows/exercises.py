@@ -18,14 +18,14 @@ from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.flows.tinygsm import constraints, numbers, question_fault, run_program
 from phial.synth.prompts import Prompts
-from phial.synth.prose import fault
+from phial.synth.prose import MOST_COPIED, copied, fault
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
 from phial.verify.answer import equal, extract
 from phial.verify.arithmetic import wrong_equations
 
 _SIGNED = re.compile(r"(?:(?<!\w)-)?\d+(?:\.\d+)?(?:/\d+)?")
-prompts = Prompts.beside(__file__)
+prompts = Prompts.beside(__file__, "program")
 
 
 class Exercise(BaseModel, extra="forbid"):
@@ -47,7 +47,7 @@ async def exercises(record: Record, teacher: Teacher, tools: Tools) -> AsyncIter
     maths = bool(tools.settings.get("maths", False))
     by_program = tools.settings.get("check", "program" if maths else "words") == "program"
     for number in range(tools.settings.get("count", 1)):
-        drawn = constraints(record.content, tools.random) if maths else {"theme": ""}
+        drawn = constraints(record.content, tools.random) | ({} if maths else {"theme": ""})
         asked = prompts.render("write", text=record.content[:1500], **drawn)
         reply = await teacher.ask(
             asked, sample=number, schema=Exercise, temperature=0.9, max_tokens=450, task="exercise"
@@ -55,6 +55,8 @@ async def exercises(record: Record, teacher: Teacher, tools: Tools) -> AsyncIter
         exercise: Exercise = reply.parsed
         replies = [reply]
         reason, detail = exercise_fault(exercise, maths)
+        if not reason and copied(exercise.question, asked) > MOST_COPIED:
+            reason = "copies its prompt"
         if reason:
             tools.drop(reason, detail, reply.text, reply.request_keys)
             continue

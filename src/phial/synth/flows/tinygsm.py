@@ -20,7 +20,7 @@ from phial.synth.derive import derive
 from phial.synth.fences import code
 from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
-from phial.synth.prose import WORD, fault
+from phial.synth.prose import MOST_COPIED, WORD, copied, fault
 from phial.synth.python_functions import find_function, with_docstring
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
@@ -33,9 +33,10 @@ THEMES = (
     "planting trees", "a film evening", "a computer room", "delivering parcels", "a board game", "a fishing boat",
 )  # fmt: skip
 OPERATIONS = ("addition", "subtraction", "multiplication", "division")
+EXAMPLES = 5  # in the prompts; another one each time, since a small teacher keeps close to what it is shown
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _WIDEST = 1e7
-prompts = Prompts.beside(__file__)
+prompts = Prompts.beside(__file__, "program")
 
 
 @flow("tinygsm", prompts.version("1"))
@@ -47,7 +48,7 @@ async def tinygsm(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterat
     asked = prompts.render("problem", **constraints(record.content, tools.random))
     replies = [await teacher.ask(asked, temperature=0.9, max_tokens=200, task="tinygsm-problem")]
     question = " ".join(replies[0].text.split())
-    reason = question_fault(question)
+    reason = question_fault(question) or ("copies its prompt" if copied(question, asked) > MOST_COPIED else "")
     if reason:
         tools.drop(reason, "", replies[0].text, replies[0].request_keys)
         return
@@ -83,7 +84,8 @@ def constraints(text: str, random: Random) -> dict[str, object]:
     plain = sorted({word for word in WORD.findall(text) if word.islower() and word.isascii() and 4 <= len(word) <= 8})
     words = random.sample(plain, min(2, len(plain))) or ["morning"]
     steps, operations = random.randint(2, 3), random.sample(OPERATIONS, 2)
-    return {"theme": random.choice(THEMES), "words": words, "steps": steps, "operations": operations}
+    drawn = {"words": words, "steps": steps, "operations": operations, "example": random.randrange(EXAMPLES)}
+    return {"theme": random.choice(THEMES), **drawn}
 
 
 def question_fault(question: str) -> str:
@@ -109,7 +111,8 @@ def run_program(reply: Reply, question: str) -> tuple[str, float | None, str]:
     if not function or function.args.args:
         return source, None, "no program"
     nodes = list(ast.walk(parse_module(source)))
-    written = {float(n.value) for n in nodes if isinstance(n, ast.Constant) and type(n.value) in (int, float)}
+    constants = (node.value for node in nodes if isinstance(node, ast.Constant))
+    written = {float(value) for value in constants if isinstance(value, int | float)}
     if not any(isinstance(node, ast.BinOp | ast.AugAssign) for node in nodes) or not written & numbers(question):
         return source, None, "calculates nothing"
     [value] = values(source, ["solution()"])
