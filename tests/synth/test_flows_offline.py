@@ -9,10 +9,10 @@ from phial.record import Lineage, Record, read_records
 from phial.synth.book import Book
 from phial.synth.flow_by_name import flow_by_name
 from phial.synth.ledger import Ledger
+from phial.synth.offline import WRITERS
 from phial.synth.procedural import IDENTITY, Procedural
 from phial.synth.run import Plan, run_flow
 from phial.synth.teacher import LedgerTeacher
-from phial.synth.writers import WRITERS
 
 NAMES = {
     "plurality-band": 3,

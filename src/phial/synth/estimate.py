@@ -14,13 +14,13 @@ from phial.record import Record
 from phial.synth.budget import Spending, most, usual
 from phial.synth.faults import TeacherFault, Unusable
 from phial.synth.flow import Flow, Tools
+from phial.synth.offline import WRITERS
 from phial.synth.procedural import Procedural
 from phial.synth.reply import Reply
 from phial.synth.request import TeacherRequest, request_key
 from phial.synth.run import Plan
 from phial.synth.structure import read_object
 from phial.synth.teacher import LedgerTeacher, Messages, spoken
-from phial.synth.writers import WRITERS
 
 _SHARE = 0.5  # of max_tokens, where nothing is known of the teacher's answers
 _SAMPLE = 16

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from phial.synth.book import Book, Page
 from phial.synth.fences import blocks, fenced
+from phial.synth.offline_answers import ANSWERS
 from phial.synth.procedural import Asked, Write
 from phial.synth.prose import content_words, shared
 from phial.synth.python_functions import find_function, header
@@ -173,6 +174,7 @@ def _passages(asked: Asked) -> Written:
 
 
 WRITERS: dict[str, Write] = {
+    **ANSWERS,
     "calls": _calls,
     "code-exercise": _code_exercise,
     "code-exercise-solve": _code_exercise,

@@ -1,10 +1,4 @@
-"""What the procedural teacher writes for flows that need more than a page of its book, by task.
-
-    Procedural(WRITERS)
-
-With these every flow of this package runs offline, to the end and through its gates; what comes out is dull and right,
-apart from the book's fixed share of mistakes.
-"""
+"""What the offline teacher writes for the flows that vote, revise, talk, refuse and draw; part of `offline.WRITERS`."""
 
 from __future__ import annotations
 
@@ -126,7 +120,7 @@ def _function_tests(asked: Asked) -> Written:
     return fenced("\n".join(f"assert {name}({values}, {limit}) == {found}" for values, limit, found in cases), "python")
 
 
-WRITERS: Mapping[str, Write] = {
+ANSWERS: Mapping[str, Write] = {
     "lesson": _lesson,
     "lesson-critique": _critique,
     "lesson-revision": _lesson,
