@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from scripted_flow import HOSTILE, make, scripted, seed
 
+from phial.sandbox import level
 from phial.synth.fences import fenced
 from phial.synth.flows.exercises import exercises, same_answer
 
@@ -35,7 +36,7 @@ def test_an_exercise_whose_answer_is_found_again_is_kept(tmp_path: Path) -> None
 def test_maths_is_checked_by_a_program(tmp_path: Path) -> None:
     source = scripted({"exercise": GOOD, "exercise-check": PROGRAM})
     [record], _ = make(exercises, seed(), source, tmp_path, {"maths": True})
-    assert record.lineage.verdicts[0].detail == "found again by a program"
+    assert record.lineage.verdicts[0].detail == f"found again by a program, sandbox {level()}"
     replies = iter([fenced("def solution():\n    return 3 + 14", "python"), PROGRAM])
     source = scripted({"exercise": GOOD, "exercise-check": lambda _: next(replies)})
     [record], _ = make(exercises, seed(), source, tmp_path / "other", {"maths": True})

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from scripted_flow import HOSTILE, make, scripted, seed
 
+from phial.sandbox import level
 from phial.synth.calls import read_calls
 from phial.synth.fences import fenced
 from phial.synth.flows.instruction_reversal import instruction_fault, instruction_reversal
@@ -48,7 +49,7 @@ def test_a_faithful_pair_is_kept_with_the_original_code(tmp_path: Path) -> None:
     assert instruction == f"{INSTRUCTION}\n\nThe function is called as clamp(value, low, high)."
     assert solution == fenced(ORIGINAL, "python")
     [verdict] = record.lineage.verdicts
-    assert (verdict.gate, verdict.detail) == ("fidelity", "behaviour: 4 of 4 calls agree")
+    assert (verdict.gate, verdict.detail) == ("fidelity", f"behaviour: 4 of 4 calls agree, sandbox {level()}")
     again = next(request for request in asked if request.task == "regenerate")
     assert "return low" not in str(again.messages) and len(record.lineage.request_keys) == 3
 
@@ -76,7 +77,7 @@ def test_syntax_decides_where_calls_say_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("regenerated", "detail"),
     [
-        (ALMOST, "behaviour 0.75 < 1.0: 3 of 4 calls agree; clamp(-2, 0, 3) is 0, not -2"),
+        (ALMOST, f"behaviour 0.75 < 1.0: 3 of 4 calls agree, sandbox {level()}; clamp(-2, 0, 3) is 0, not -2"),
         ("def clamp(value, low, high):\n    import os\n    return os.fork()", "behaviour 0.00"),
         ("def clamp(value, low, high):\n    while value:\n        pass", "behaviour 0.00"),
         ("def clamp(value, low, high):\n    return open('/etc/passwd').read()", "behaviour 0.00"),

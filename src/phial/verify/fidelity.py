@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from phial.sandbox import DEFAULT_LIMITS, Limits
+from phial.sandbox import DEFAULT_LIMITS, Limits, level
 from phial.syntax import parse_module
 from phial.verify.unit_tests import Value, values
 
@@ -58,7 +58,7 @@ def behaviour(original: str, other: str, calls: Sequence[str], limits: Limits = 
     # What makes the original fail without a word of Python's (its run was ended) says nothing of the other.
     judged = [(c, e, f) for c, e, f in zip(calls, expected, found, strict=True) if not e.fault or e.error]
     equal = [alike(e, f) for _, e, f in judged]
-    detail = f"{sum(equal)} of {len(equal)} calls agree"
+    detail = f"{sum(equal)} of {len(equal)} calls agree, sandbox {level()}"
     if False in equal:
         call, right, wrong = judged[equal.index(False)]
         detail += f"; {call} is {_shown(right)}, not {_shown(wrong)}"

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from phial.record import Record, Verdict
+from phial.sandbox import level
 from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.flows.tinygsm import constraints, numbers, question_fault, run_program
@@ -74,8 +75,9 @@ async def exercises(record: Record, teacher: Teacher, tools: Tools) -> AsyncIter
         if not same_answer(found[-1], exercise.answer):
             tools.drop("answers differ", f"{exercise.answer}; then {', '.join(found)}", reply.text, keys)
             continue
+        hand = f"program, sandbox {level()}" if by_program else "second solution"
         verdicts = [
-            Verdict("answer check", True, f"found again by a {'program' if by_program else 'second solution'}"),
+            Verdict("answer check", True, f"found again by a {hand}"),
             Verdict("arithmetic", True, "no wrong equation in the steps"),
         ]
         steps = [step.strip() for step in exercise.steps if not step.startswith("The answer is")]

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from random import Random
 
 from phial.record import Record, Verdict
+from phial.sandbox import level
 from phial.syntax import parse_module
 from phial.synth.derive import derive
 from phial.synth.fences import code
@@ -66,7 +67,7 @@ async def tinygsm(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterat
             written.append((program, number))
             continue
         text = with_docstring(twin, f'def solution():\n    """{_quoted(question)}"""')
-        agreed = f"{sample + 1} programs, two independent ones give {number:g}"
+        agreed = f"{sample + 1} programs, two independent ones give {number:g}, sandbox {level()}"
         params = {"question": question, "answer": f"{number:.10g}"}
         verdicts = [Verdict("execution", True, agreed)]
         yield derive(tinygsm, record, teacher, replies, kind="code", text=text, verdicts=verdicts, params=params)
