@@ -18,6 +18,7 @@ from phial.tokens.message import Image, Message, ToolCall, template_messages
 MAX_TEMPLATE = 1 << 18  # characters; the longest published ones have some 20,000
 MAX_RENDERED = 1 << 22  # characters
 SECONDS = 5  # of processor time
+_PATIENCE = 60  # seconds by the clock that a crowded machine may take to start a process
 MEMORY = 1 << 29  # bytes
 
 _CHILD = Path(__file__).with_name("render_child.py")
@@ -118,7 +119,7 @@ def _render(template: str, family: Family, cases: Sequence[Case]) -> list[dict[s
             [sys.executable, "-P", str(_CHILD)],
             input=json.dumps(task).encode(),
             capture_output=True,
-            timeout=4 * SECONDS,
+            timeout=_PATIENCE + 4 * SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
