@@ -1,7 +1,7 @@
 """Claim: int4 weights made here are closer to the float model than llama.cpp's Q4_0 at no more bits.
 
     python bench/quantization.py MODEL.gguf --text FILE [--tokens 4096] [--calibration 8192] [--only q4_0,rtn32,gptq128]
-        [--int8] [--forms "gptq g64 token rotated,rtn g32 group"] [--damping 0.1] [--peer PYTHON]
+        [--int8] [--forms "gptq g64 token rotated,rtn g32 group"] [--damping 0.3] [--peer PYTHON]
 
 The float model is the dequantized file plus seeded uniform noise of half a quantization step of each weight to either
 side, so that no method finds the old grid again; what the noise does to the perplexity is printed first. Every method
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(["q4_0", *METHODS]))
     parser.add_argument("--forms", default="", help="methods and forms, with commas between")
-    parser.add_argument("--damping", type=float, default=0.1, help="GPTQ's, with --forms")
+    parser.add_argument("--damping", type=float, default=0.3, help="GPTQ's, with --forms")
     parser.add_argument("--peer", help="a Python with llama-cpp-python")
     parser.add_argument("--untied", action="store_true", help="keep a head that the file stores beside the embedding")
     parser.add_argument("--int8", action="store_true", help="measure with int8 activations too")

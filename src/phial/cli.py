@@ -275,6 +275,7 @@ def bench_engine(
     measures: Annotated[
         str, typer.Option(help='"decode N", "streams N" and "prefill N", with commas between.')
     ] = "decode 16,decode 2048,streams 8,prefill 128,prefill 512",
+    form: Annotated[str | None, typer.Option(help="Of a shape's weights, such as 'g64 token head8 rotated'.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Tokens a second of the int4 engine, beside what the memory and the integer units could give.
@@ -283,7 +284,7 @@ def bench_engine(
     """
     from phial.engine.measure import bench_engine as run_bench
 
-    run_bench(model, layers, threads, cache_bits, [name.strip() for name in measures.split(",")], json_output)
+    run_bench(model, layers, threads, cache_bits, [name.strip() for name in measures.split(",")], json_output, form)
 
 
 def _model(name: str | None, workspace: Path) -> Path:

@@ -53,7 +53,7 @@ def test_measures_leave_nothing_behind(measure):
 
 def test_the_verb_prints_rates(capsys, monkeypatch):
     model = random_quantized(ModelConfig(**SHAPE), Form(32))
-    monkeypatch.setattr("phial.engine.measure._model", lambda name, layers: model)
+    monkeypatch.setattr("phial.engine.measure._model", lambda name, layers, form: model)
     monkeypatch.setattr("phial.engine.measure.machine_limits", lambda threads: Limits(1e9, 1e9))
     bench_engine("any", None, 1, 8, ["decode 16"], json_output=True)
     assert json.loads(capsys.readouterr().out)["rates"][0]["name"] == "decode 16"
@@ -72,7 +72,7 @@ def test_the_verb_prints_rates(capsys, monkeypatch):
 )
 def test_impossible_measures_are_refused(measure, what, monkeypatch):
     model = random_quantized(ModelConfig(**SHAPE), Form(32))
-    monkeypatch.setattr("phial.engine.measure._model", lambda name, layers: model)
+    monkeypatch.setattr("phial.engine.measure._model", lambda name, layers, form: model)
     monkeypatch.setattr("phial.engine.measure.machine_limits", lambda threads: Limits(1e9, 1e9))
     with pytest.raises(PhialError) as found:
         bench_engine("any", None, 1, 16, [measure])
@@ -85,3 +85,10 @@ def test_no_machine_has_so_many_threads_or_so_much_memory():
             ThreadPool(threads)
     with pytest.raises(PhialError, match="would take"):
         Int4Backend(random_quantized(ModelConfig(**SHAPE), Form(32)), 1 << 42)
+
+
+def test_a_form_is_refused_where_it_is_not_known_and_where_the_folder_has_one(tmp_path):
+    with pytest.raises(PhialError, match="says nothing about a form"):
+        bench_engine("Phi-3-mini-4k-instruct", 1, 1, 16, ["decode 16"], form="g128 fast")
+    with pytest.raises(PhialError, match="a folder has its form"):
+        bench_engine(str(tmp_path), 1, 1, 16, ["decode 16"], form="g128")

@@ -21,7 +21,7 @@ from phial.kernels.packing import PackedMatrix
 from phial.model.config import ModelConfig
 from phial.model.presets import preset
 from phial.quant.folder import is_quantized, read_quantized
-from phial.quant.form import Form, form_of, standard_form
+from phial.quant.form import Form, form_of, parse_form, standard_form
 from phial.quant.quantized import HEAD, QuantizedModel, float_shapes, float_type, matrix_shapes
 from phial.quant.rotate import rotated_inputs
 
@@ -207,13 +207,23 @@ def bench_engine(
     cache_bits: int,
     measures: Sequence[str] = MEASURES,
     json_output: bool = False,
+    form: str | None = None,
 ) -> None:
     """Measure a quantized folder, or the shape of a released model with random weights, and print a table.
 
+    Args:
+        name: of the folder or model.
+        layers: to cut a shape to.
+        threads: one a core by default.
+        cache_bits: 16 or 8.
+        measures: as `seconds` takes them.
+        json_output: print one JSON object instead.
+        form: of the random weights, as `parse_form` reads it; `standard_form` if none is given.
+
     Raises:
-        PhialError: no such folder or model, or no compiled kernels.
+        PhialError: no such folder, model or form, or no compiled kernels.
     """
-    model = _model(name, layers)
+    model = _model(name, layers, form)
     tokens = max(_tokens(measure, model.config) for measure in measures)
     backend = Int4Backend(model, tokens, cache_bits, threads)
     limits = machine_limits(threads)
@@ -249,11 +259,14 @@ def _tokens(measure: str, config: ModelConfig) -> int:
     return count * _REST if kind == "streams" else count + _REST
 
 
-def _model(name: str, layers: int | None) -> QuantizedModel:
+def _model(name: str, layers: int | None, form: str | None) -> QuantizedModel:
     path = Path(name)
     if path.is_dir():
+        if form is not None:
+            raise PhialError("a folder has its form", where="--form", do="leave it out, or name a released model")
         if not is_quantized(path):
             raise PhialError(f"{name} is not quantized", where="bench engine", do=f"run phial quantize {name} first")
         return read_quantized(path)
     config = preset(name).config
-    return random_quantized(replace(config, vision=None, num_hidden_layers=layers or config.num_hidden_layers))
+    config = replace(config, vision=None, num_hidden_layers=layers or config.num_hidden_layers)
+    return random_quantized(config, None if form is None else parse_form(form))
