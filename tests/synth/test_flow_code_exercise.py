@@ -59,6 +59,16 @@ def test_a_second_solution_is_tried_against_the_same_tests(tmp_path: Path) -> No
     assert len(record.lineage.request_keys) == len(asked) == 3
 
 
+def test_a_test_that_two_different_solutions_contradict_alike_is_outvoted(tmp_path: Path) -> None:
+    wrong = "assert count_vowels('apple') == 3"
+    other = f"{HEADER}\n    return len([letter for letter in text if letter in 'aeiouAEIOU'])\n"
+    [record], drops = make(code_exercise, seed(), scripted(answers(tests=[wrong, *TESTS], second=other)), tmp_path)
+    assert not drops and record.text == RIGHT and record.lineage.params["tests"] == TESTS
+    assert "4 tests of another writer passed, 1 outvoted" in record.lineage.verdicts[0].detail
+    made, [drop] = make(code_exercise, seed(), scripted(answers(tests=[wrong, *TESTS])), tmp_path / "2")
+    assert not made and drop.reason == "tests fail", "the same program twice is one reader"
+
+
 @pytest.mark.parametrize(
     ("reason", "changed"),
     [
@@ -70,7 +80,8 @@ def test_a_second_solution_is_tried_against_the_same_tests(tmp_path: Path) -> No
         ("no solution", {"first": HEADER, "second": "def count_letters(text):\n    return 0"}),
         ("no solution", {"first": HEADER, "second": "def count_vowels(text, extra):\n    return 0"}),
         ("tests fail", {"first": WRONG}),
-        ("tests fail", {"tests": [*TESTS, "assert count_vowels('apple') == 3"]}),
+        ("tests fail", {"tests": [*TESTS[:2], "assert count_vowels('apple') == 3"]}),
+        ("tests fail", {"tests": [*TESTS, "assert count_vowels('apple') > 3"]}),
         ("tests fail", {"first": f"{HEADER}\n    while True:\n        pass", "second": WRONG}),
         ("tests fail", {"first": f"import os\n\n{HEADER}\n    os.fork()\n    return os.getpid()"}),
         ("tests fail", {"first": f"{HEADER}\n    return len(open('/etc/passwd').read())"}),
