@@ -24,19 +24,21 @@ def print_comparison(comparisons: Comparison | Sequence[Comparison], console: Co
 def verdict(comparison: Comparison) -> str:
     """What a comparison says, in a sentence."""
     first, second = comparison.names
-    gap, least = comparison.gap, f"{100 * comparison.detectable:.1f}"
-    if comparison.adjusted < 0.05 and comparison.gap.value:
+    gap, p = comparison.gap, probability(comparison.adjusted)
+    if comparison.adjusted < 0.05 and gap.value:
         better, worse = (first, second) if gap.value > 0 else (second, first)
-        return f"{better} is better than {worse} by {100 * abs(gap.value):.1f} points (p {probability(comparison.adjusted)})"
+        return f"{better} is better than {worse} by {100 * abs(gap.value):.1f} points (p {p})"
     return (
-        f"no difference is shown (p {probability(comparison.adjusted)}); one of {least} points would be found 4 times out "
-        f"of 5 with these {gap.items:,} items"
+        f"no difference is shown (p {p}); one of {100 * comparison.detectable:.1f} points would be found 4 times out of "
+        f"5 with these {gap.items:,} items"
     )
 
 
-def percent(estimate: Estimate, sign: str = "") -> str:
-    """A share and its interval in percent."""
-    value, low, high = (f"{100 * share:{sign}.1f}" for share in (estimate.value, estimate.low, estimate.high))
+def figure(estimate: Estimate, scale: float = 100, sign: str = "") -> str:
+    """A figure and its interval; shares in percent."""
+    digits = 1 if scale == 100 else 3
+    numbers = (estimate.value, estimate.low, estimate.high)
+    value, low, high = (f"{scale * number:{sign}.{digits}f}" for number in numbers)
     return f"{value} [{low}, {high}]"
 
 
@@ -49,7 +51,7 @@ def _print_one(comparison: Comparison, console: Console) -> None:
     console.print(Text(f"\n{comparison.task}: {comparison.names[0]} against {comparison.names[1]}", style="bold"))
     for difference in comparison.differences:
         style = "bold white on red" if difference.grave else "bold yellow"
-        word = "NOT THE SAME QUESTIONS" if difference.grave else "OTHER PROTOCOL"
+        word = "NOT THE SAME TEST" if difference.grave else "OTHER PROTOCOL"
         sides = f"{difference.first} | {difference.second}" if difference.first else difference.second
         console.print(Text(f"{word}: {difference.name}: {sides}", style=style))
     for name, ids in zip(comparison.names, (comparison.only_first, comparison.only_second), strict=True):
@@ -62,7 +64,9 @@ def _print_one(comparison: Comparison, console: Console) -> None:
     rows = [("score", comparison.first, comparison.second, comparison.gap)]
     rows += [(name, part.first, part.second, part.gap) for name, part in comparison.parts.items()]
     for name, first, second, gap in rows:
-        table.add_row(Text(name), Text(percent(first)), Text(percent(second)), Text(percent(gap, "+")))
+        scale = 1 if "t, clustered" in (first.method, second.method) else 100
+        cells = (figure(first, scale), figure(second, scale), figure(gap, scale, "+"))
+        table.add_row(Text(name), *map(Text, cells))
     console.print(table)
     marks = comparison.marks
     console.print(
