@@ -29,8 +29,8 @@ def verdict(comparison: Comparison) -> str:
         better, worse = (first, second) if gap.value > 0 else (second, first)
         return f"{better} is better than {worse} by {100 * abs(gap.value):.1f} points (p {p})"
     return (
-        f"no difference is shown (p {p}); one of {100 * comparison.detectable:.1f} points would be found 4 times out of "
-        f"5 with these {gap.items:,} items"
+        f"no difference is shown (p {p}); with these {gap.items:,} items one of "
+        f"{100 * comparison.detectable:.1f} points would be found 4 times out of 5"
     )
 
 

@@ -104,7 +104,7 @@ def detectable_shares(first: int, second: int, items: int) -> float:
     def short(gap: float) -> bool:
         share = max(discordant, gap)
         needed = (Z95 * math.sqrt(share) + _POWER * math.sqrt(share - gap * gap)) ** 2 / (gap * gap)
-        return needed > items
+        return needed + 1 / gap > items  # the exact test needs that many more: the correction for continuity
 
     return _bisect(short, 1e-9, 1.0)
 
