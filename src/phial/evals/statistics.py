@@ -161,11 +161,12 @@ def _variance(value: float, weighted: Sequence[tuple[float, float]], total: floa
 
 
 def _unbounded(value: float, weighted: Sequence[tuple[float, float]], total: float, samples: int) -> Estimate:
-    """The t interval over items, cut at 0 where nothing is below, and never narrower than if unseen items were 0."""
+    """The t interval over items, cut at 0 where nothing is below."""
     count = len(weighted)
     least = 0.0 if all(share >= 0 for share, _ in weighted) else -math.inf
     if count == 1:
         return Estimate(value, least, math.inf, 1, samples, "none")
     half = t_quantile(0.975, count - 1) * math.sqrt(_variance(value, weighted, total))
-    half = max(half, abs(value) * unseen(count), 1e-12)
+    if half <= 1e-12 * abs(value):  # all alike, but unseen ones may be 0 or twice as much
+        half = max(abs(value) * unseen(count), 1e-12)
     return Estimate(value, max(least, value - half), value + half, count, samples, "t, clustered")
