@@ -145,7 +145,7 @@ def test_several_comparisons_are_corrected_and_say_so() -> None:
 
 def test_a_name_is_no_markup() -> None:
     text = printed(compare(scored([[1.0]], model="[red]a"), scored([[1.0]], model="b\x1b[31m")))
-    assert "[red]a" in text and "\x1b" not in text
+    assert "[red]a" in text and "b<1b>[31m" in text and "\x1b" not in text
 
 
 @pytest.mark.parametrize(("p", "text"), [(0.00001, "< 0.0001"), (0.0031, "0.0031"), (0.049, "0.05"), (1.0, "1.00")])

@@ -38,7 +38,7 @@ def test_rules_misses_and_disagreements() -> None:
 
 
 def test_every_pair_is_compared_in_order() -> None:
-    table = extraction_table({name: OURS for name in "xyz"})
+    table = extraction_table(dict.fromkeys("xyz", OURS))
     assert [(d.first, d.second) for d in table.disagreements] == [("x", "y"), ("x", "z"), ("y", "z")]
     assert all(d.answers == () and d.gap.value == 0 for d in table.disagreements)
     assert extraction_table({"x": OURS}).disagreements == ()

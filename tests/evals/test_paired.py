@@ -83,7 +83,7 @@ def test_a_paired_interval_is_never_a_point(differences: list[float]) -> None:
 
 
 def test_equal_differences_are_judged_by_their_signs() -> None:
-    assert paired_means([0.5] * 6, 12)[1] == 0.03125
+    assert paired_means([0.5] * 6, 12)[1] == pytest.approx(0.03125)
     assert paired_means([0.0] * 6, 12)[1] == 1.0
 
 
