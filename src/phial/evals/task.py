@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from phial.engine.request import Sampling
+
+Messages = tuple[tuple[str, str], ...]  # (role, content); roles are "system", "user" and "assistant"
 
 
 @dataclass(frozen=True)
@@ -12,15 +17,89 @@ class Item:
 
     Attributes:
         id: unique in its task.
-        prompt: what the user turn says.
-        gold: the right answer.
-        tags: what results are split by ("family", "steps").
+        prompt: messages of a chat, or a string that is continued as it stands, without any chat format.
+        gold: the right answer; JSON.
+        tags: what results are split by ("subject", "level").
+        options: continuations of the prompt whose log probabilities are asked for, instead of a reply.
+        data: what the grader needs beside the right answer (tests, rules); JSON; not written to the log.
     """
 
     id: str
-    prompt: str
-    gold: str
+    prompt: Messages | str
+    gold: Any
     tags: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OptionScore:
+    """How likely one option was: the sum of its tokens' log probabilities (nats), and how many tokens it has."""
+
+    logprob: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What a reply states as its answer.
+
+    Attributes:
+        answer: None where no rule found one.
+        rule: the one that fired, as the report names it ("boxed", "answer-colon", "last-number"); "" where none did.
+    """
+
+    answer: str | None
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """How right an answer is.
+
+    Attributes:
+        score: 0 to 1; most benchmarks know only these two.
+        detail: why, in a line: the test that failed, the rule that was broken, the tier that decided.
+        parts: further figures of this reply as (share, weight): a figure is the sum of the shares by the sum of the
+            weights, over all replies that have it. IFEval's instruction accuracy is (kept, asked); AMC's contest score
+            is (points, 6).
+    """
+
+    score: float
+    detail: str = ""
+    parts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a benchmark is put to a model; printed with every result.
+
+    Attributes:
+        name: "phi-4", "phi-4-reasoning", "simple-evals", "lm-eval", "phial" …
+        description: one line: shots, wording, what is compared.
+        sampling: of the answers.
+        repeats: answers an item.
+        system: the system message; "" for none.
+        stop: strings that end an answer.
+        extractor: of the task's, that makes the score.
+    """
+
+    name: str
+    description: str
+    sampling: Sampling
+    repeats: int = 1
+    system: str = ""
+    stop: tuple[str, ...] = ()
+    extractor: str = "phial"
+
+
+Extract = Callable[[str, Item], Extraction]  # of a reply without its thinking
+
+
+def likeliest(scores: Sequence[OptionScore], item: Item) -> Extraction:
+    """The option of the greatest log probability, by its number; the first of equals."""
+    best = max(range(len(scores)), key=lambda index: scores[index].logprob)
+    return Extraction(item.options[best].strip(), "likeliest")
 
 
 @dataclass(frozen=True)
@@ -29,16 +108,23 @@ class Task:
 
     Attributes:
         name: as results print it.
-        protocol: one line that says how the score is made.
+        protocol: how it is put to the model.
         items: the questions.
-        extract: reply to answer, or None when the reply states none.
-        grade: (answer, gold) to right or wrong.
-        sha256: of the data the items were read from.
+        extractors: by name; "phial" is ours, "compat:HARNESS" reads as that harness does, its faults included.
+        grade: an extracted answer, which is never None, against its item.
+        sha256: of the data the items were read from, or of the generator's version and seed.
+        choose: reads the log probabilities of items with options.
     """
 
     name: str
-    protocol: str
+    protocol: Protocol
     items: tuple[Item, ...]
-    extract: Callable[[str], str | None]
-    grade: Callable[[str, str], bool]
+    extractors: Mapping[str, Extract]
+    grade: Callable[[str, Item], Grade]
     sha256: str
+    choose: Callable[[Sequence[OptionScore], Item], Extraction] = likeliest
+
+    @property
+    def extract(self) -> Extract:
+        """The extractor of the protocol."""
+        return self.extractors[self.protocol.extractor]
