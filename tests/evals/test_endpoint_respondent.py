@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,9 +178,9 @@ def test_what_a_server_refuses_counts_as_wrong_or_ends_the_run(tmp_path: Path) -
         asked(server, tmp_path / "b", sums(3, ONCE))
     wrong = {(400, "unknown field top_k"): "unknown field top_k", (401, "who are you?"): "does not let us in"}
     for (status, words), said in wrong.items():
-        with served(lambda *_, at=status, words=words: failing(at, words)) as server:
-            with pytest.raises(PhialError, match=said):
-                asked(server, tmp_path / str(status))
+        refusing = partial(failing, status, words)
+        with served(lambda *_, refusing=refusing: refusing()) as server, pytest.raises(PhialError, match=said):
+            asked(server, tmp_path / str(status))
     with served(lambda body, number: chat("I'd rather not.", "content_filter")) as server:
         assert {one.finish for one in asked(server, tmp_path / "e").samples} == {"refused"}
 
