@@ -83,15 +83,14 @@ def stated(text: str) -> tuple[str, str] | None:
         The rest of that line without markup, or the next line if nothing follows on it, and the rule; None where there
         is no such statement.
     """
-    found: tuple[str, str] | None = None
-    for match in _STATED.finditer(text):
+    for match in reversed(list(_STATED.finditer(text))):
         rest = text[match.end() : match.end() + _LONGEST_ANSWER]
         if content := _first_line(rest):
             rule = (
                 "answer-heading" if match["heading"] is not None else "answer-colon" if match["colon"] else "answer-is"
             )
-            found = content, rule
-    return found
+            return content, rule
+    return None
 
 
 def number(reply: str) -> Extraction:
@@ -228,7 +227,7 @@ def _leading(content: str, letters: str, options: Sequence[str], rule: str) -> E
     match = re.match(rf"[{letters}](?![\w'\u2019])|[{letters.lower()}](?=[).:,\s]*$|[).:])", content)
     if not match or re.match(r"I\s+(?:am|believe|can|choose|do|guess|have|pick|think|was|will|would)\b", content):
         return None
-    if re.match(rf"[).\]\s*]*(?:and|or|&|/|,)[\s*(]*[{letters}](?![\w'\u2019])", content[match.end() :]):
+    if re.match(rf"[).\]\s*]*(?:and|or|&|/|,)[\s*(]*[{letters}](?![\w'\u2019]|\s+[a-z])", content[match.end() :]):
         return Extraction(None, f"{rule}-two")
     return Extraction(match[0].upper(), rule)
 
