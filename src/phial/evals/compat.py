@@ -306,4 +306,4 @@ _ANSWER_WORDS = (
     r"Ànúgọ\s*:",
     r"Àṣàyàn\s*:",
 )
-_SCRIPT_LETTERS = dict(zip("أبجدঅবডঢＡＢＣＤ", "ABCDABCDABCD", strict=True))
+_SCRIPT_LETTERS: dict[str, str] = dict(zip("أبجدঅবডঢＡＢＣＤ", "ABCDABCDABCD", strict=True))
