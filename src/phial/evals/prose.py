@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 
 _SLOTS: dict[str, tuple[str, ...]] = {
@@ -11,7 +12,7 @@ _SLOTS: dict[str, tuple[str, ...]] = {
         "land": "valley/marsh/plateau/coast/ridge/meadow/estuary/moor/canyon/delta/heath/foothill/dune field/woodland/"
         "lagoon/headland/river bend/orchard country/salt flat/fell",
         "thing": "kettle/lantern/ledger/ladder/anvil/barrel/compass/loom/bellows/wheelbarrow/sundial/pulley/kiln/mill"
-        "stone/trellis/rowboat/weather vane/spinning wheel/hourglass/water pump/church bell/printing press/toolbox/"
+        "stone/trellis/rowboat/weather vane/spinning wheel/water pump/church bell/printing press/toolbox/"
         "grindstone/signal lamp",
         "material": "oak/copper/slate/wool/limestone/cedar/brass/linen/iron/willow/granite/clay/pewter/birch/leather/"
         "sandstone/tin/hemp/marble/pine",
@@ -66,6 +67,7 @@ _TEMPLATES = (
     "Little is known about the {creature} of the {land}, except that they return in {season}.",
     "The {trade} of the {land} measured {matter} with a {thing}.",
 )
+_BEFORE_A_VOWEL = re.compile(r"\b([Aa])(?= [aeiou])")
 _PIECES = tuple(tuple(template.replace("}", "{").split("{")) for template in _TEMPLATES)
 
 
@@ -77,7 +79,7 @@ def sentences(source: random.Random) -> Iterator[str]:
             _SLOTS[piece][int(source.random() * len(_SLOTS[piece]))] if index % 2 else piece
             for index, piece in enumerate(pieces)
         ]
-        sentence = "".join(drawn)
+        sentence = _BEFORE_A_VOWEL.sub(r"\1n", "".join(drawn))
         yield sentence[0].upper() + sentence[1:]
 
 
