@@ -27,8 +27,8 @@ PROTOCOLS = {
     ),
 }
 
-_QUESTION = """Find a time for a meeting of {length} minutes with {people}, between 09:00 and 17:00 on {days}. These are \
-their other appointments:
+_QUESTION = """Find a time for a meeting of {length} minutes with {people}, between 09:00 and 17:00 on {days}. These \
+are their other appointments:
 
 {appointments}
 

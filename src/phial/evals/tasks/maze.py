@@ -133,7 +133,8 @@ def extract(reply: str, item: Item) -> Extraction:
         ("last-line", lines[-1] if lines else ""),
     ):
         if found := _MOVES.findall(text):
-            return Extraction(re.sub("[^UDLR]", "", sorted(found, key=len)[-1]), rule)
+            rows = ("".join(filter(STEPS.__contains__, row)) for row in found)
+            return Extraction(max(rows, key=len), rule)
         if words := _WORDS.findall(text):
             return Extraction("".join(word[0].upper() for word in words), rule)
     return Extraction(None)
