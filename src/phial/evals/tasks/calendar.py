@@ -10,6 +10,8 @@ from typing import Any
 from phial.engine.request import Sampling
 from phial.evals.extract import boxed, stated
 from phial.evals.generated import identity, require, stream
+from phial.evals.items import protocol_of
+from phial.evals.presets import PHI_4_REASONING
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 
 VERSION = 1  # of what is generated from a seed; a golden test asks for the next when that changes
@@ -19,11 +21,10 @@ OPEN, CLOSE, GRID = 9 * 60, 17 * 60, 15  # minutes; everything that is generated
 LOOKED_AT = 100_000  # characters at the end of a reply
 NONE = "none"
 
-_REASONING = Sampling(temperature=0.8, top_k=50, top_p=0.95, max_tokens=30_000)
-PROTOCOLS = {
+PROTOCOLS: Mapping[str, Protocol] = {
     "phial": Protocol("phial", "zero-shot, any time that meets all constraints", Sampling(max_tokens=4096)),
     "phi-4-reasoning": Protocol(
-        "phi-4-reasoning", "Eureka's answer format, sampled", _REASONING, extractor="compat:eureka"
+        "phi-4-reasoning", "Eureka's answer format, sampled", PHI_4_REASONING, extractor="compat:eureka"
     ),
 }
 
@@ -73,7 +74,7 @@ def make(
         made.append(Item(f"{index:05}", (("user", prompt),), gold, tags, data=week))
     key = identity("calendar", VERSION, seed=seed, items=items, protocol=protocol, people=list(people), days=days)
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("calendar", PROTOCOLS[protocol], tuple(made), extractors, grade, key)
+    return Task("calendar", protocol_of(PROTOCOLS, protocol, "calendar"), tuple(made), extractors, grade, key)
 
 
 def _week(kind: str, people: int, days: int, source: Random) -> dict[str, Any]:

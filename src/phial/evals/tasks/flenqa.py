@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice, product
 
 from phial.engine.request import Sampling
 from phial.evals.extract import boxed, stated
 from phial.evals.facts import DISPERSIONS, KINDS, PADDINGS, Problem, hidden, problem
 from phial.evals.generated import characters, identity, require, stream
+from phial.evals.items import protocol_of
+from phial.evals.presets import PHI_4_REASONING
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 
 VERSION = 1  # of what is generated from a seed; a golden test asks for the next when that changes
@@ -17,8 +19,7 @@ SIZES = (250, 500, 1000, 2000, 3000)
 LOOKED_AT = 100_000  # characters at the end of a reply
 
 _GREEDY = Sampling(max_tokens=1024)
-_REASONING = Sampling(temperature=0.8, top_k=50, top_p=0.95, max_tokens=30_000)
-PROTOCOLS = {
+PROTOCOLS: Mapping[str, Protocol] = {
     "phial": Protocol("phial", "zero-shot, reasoning allowed, last line 'Answer: True'", _GREEDY),
     "flenqa": Protocol(
         "flenqa", "FLenQA's direct prompt, last 'true' or 'false'", Sampling(max_tokens=400), extractor="compat:eureka"
@@ -30,7 +31,7 @@ PROTOCOLS = {
         "phi-4", "Eureka's direct prompt, 3,000 tokens, greedy", Sampling(max_tokens=4096), extractor="compat:eureka"
     ),
     "phi-4-reasoning": Protocol(
-        "phi-4-reasoning", "Eureka's direct prompt, 3,000 tokens, sampled", _REASONING, extractor="compat:eureka"
+        "phi-4-reasoning", "Eureka's direct prompt, 3,000 tokens, sampled", PHI_4_REASONING, extractor="compat:eureka"
     ),
 }
 
@@ -116,7 +117,7 @@ def make(
         "flenqa", VERSION, seed=seed, items=items, protocol=protocol, axes=[chosen, list(kinds), paddings, dispersions]
     )
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("flenqa", PROTOCOLS[protocol], tuple(made), extractors, grade, key)
+    return Task("flenqa", protocol_of(PROTOCOLS, protocol, "flenqa"), tuple(made), extractors, grade, key)
 
 
 def _prompt(asked: Problem, text: str, protocol: str) -> str:

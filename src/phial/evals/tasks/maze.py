@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from phial.engine.request import Sampling
 from phial.evals.extract import boxed, stated
 from phial.evals.generated import identity, require, stream
+from phial.evals.items import protocol_of
+from phial.evals.presets import PHI_4_REASONING
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 
 VERSION = 1  # of what is generated from a seed; a golden test asks for the next when that changes
@@ -18,12 +20,12 @@ KINDS = ("any", "shortest")
 LOOKED_AT = 100_000  # characters at the end of a reply
 STEPS = {"U": (-1, 0), "D": (1, 0), "L": (0, -1), "R": (0, 1)}
 
-PROTOCOLS = {
+PROTOCOLS: Mapping[str, Protocol] = {
     "phial": Protocol("phial", "zero-shot, the moves must lead from S to E", Sampling(max_tokens=4096)),
     "phi-4-reasoning": Protocol(
         "phi-4-reasoning",
         "as phial, sampled as the report does",
-        Sampling(temperature=0.8, top_k=50, top_p=0.95, max_tokens=30_000),
+        PHI_4_REASONING,
     ),
 }
 
@@ -63,7 +65,7 @@ def make(
         tags = {"size": str(size), "kind": kind}
         made.append(Item(f"{index:05}", (("user", prompt),), shortest(maze), tags, data={"maze": maze}))
     key = identity("maze", VERSION, seed=seed, items=items, sizes=list(sizes), kinds=list(kinds))
-    return Task("maze", PROTOCOLS[protocol], tuple(made), {"phial": extract}, grade, key)
+    return Task("maze", protocol_of(PROTOCOLS, protocol, "maze"), tuple(made), {"phial": extract}, grade, key)
 
 
 def _maze(size: int, source: Random) -> list[str]:
@@ -133,8 +135,7 @@ def extract(reply: str, item: Item) -> Extraction:
         ("last-line", lines[-1] if lines else ""),
     ):
         if found := _MOVES.findall(text):
-            rows = ("".join(filter(STEPS.__contains__, row)) for row in found)
-            return Extraction(max(rows, key=len), rule)
+            return Extraction(max(("".join(re.findall("[UDLR]", row)) for row in found), key=len), rule)
         if words := _WORDS.findall(text):
             return Extraction("".join(word[0].upper() for word in words), rule)
     return Extraction(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise, product
 from random import Random
@@ -11,6 +11,7 @@ from random import Random
 from phial.engine.request import Sampling
 from phial.evals.extract import stated
 from phial.evals.generated import characters, identity, require, stream
+from phial.evals.items import protocol_of
 from phial.evals.prose import nouns, qualities, sentences
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 
@@ -21,7 +22,7 @@ DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LOOKED_AT = 100_000  # characters at the end of a reply
 _LINE = 40  # characters of prose that have as many tokens as a line of the list of words
 
-PROTOCOLS = {
+PROTOCOLS: Mapping[str, Protocol] = {
     "phial": Protocol("phial", "zero-shot; the answers must be named and no others", Sampling(max_tokens=512)),
     "ruler": Protocol(
         "ruler", "zero-shot; share of the answers that occur in the reply", Sampling(), extractor="compat:ruler"
@@ -86,7 +87,7 @@ def make(
         made.append(Item(f"{index:05}", (("user", question.prompt),), list(question.answers), tags))
     key = identity("needle", VERSION, seed=seed, items=items, axes=[list(lengths), list(kinds), list(depths)])
     extractors = {"phial": extract, "compat:ruler": extract_as_ruler}
-    return Task("needle", PROTOCOLS[protocol], tuple(made), extractors, grade, key)
+    return Task("needle", protocol_of(PROTOCOLS, protocol, "needle"), tuple(made), extractors, grade, key)
 
 
 def _needles(keys: int, values: int, asked: int) -> Callable[[int, float, Random], Question]:

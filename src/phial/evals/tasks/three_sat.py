@@ -10,6 +10,8 @@ from random import Random
 from phial.engine.request import Sampling
 from phial.evals.extract import boxed, stated
 from phial.evals.generated import identity, require, stream
+from phial.evals.items import protocol_of
+from phial.evals.presets import PHI_4_REASONING
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 
 VERSION = 1  # of what is generated from a seed; a golden test asks for the next when that changes
@@ -17,13 +19,12 @@ VARIABLES = (4, 6, 8, 10)
 LOOKED_AT = 100_000  # characters at the end of a reply
 UNSATISFIABLE = "unsatisfiable"
 
-_REASONING = Sampling(temperature=0.8, top_k=50, top_p=0.95, max_tokens=30_000)
-PROTOCOLS = {
+PROTOCOLS: Mapping[str, Protocol] = {
     "phial": Protocol("phial", "zero-shot, any satisfying assignment", Sampling(max_tokens=4096)),
     "phi-4-reasoning": Protocol(
         "phi-4-reasoning",
         "Eureka's answer format, any satisfying assignment, sampled",
-        _REASONING,
+        PHI_4_REASONING,
         extractor="compat:eureka",
     ),
 }
@@ -76,7 +77,7 @@ def make(
         made.append(Item(f"{index:05}", (("user", prompt),), tags["kind"], tags, data={"clauses": clauses}))
     key = identity("3sat", VERSION, seed=seed, items=items, protocol=protocol, variables=list(variables), ratio=ratio)
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("3sat", PROTOCOLS[protocol], tuple(made), extractors, grade, key)
+    return Task("3sat", protocol_of(PROTOCOLS, protocol, "3sat"), tuple(made), extractors, grade, key)
 
 
 def _formula(variables: int, clauses: int, satisfiable: bool, source: Random) -> list[Clause]:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from random import Random
 
 from phial.engine.request import Sampling
 from phial.evals.extract import boxed, stated
 from phial.evals.generated import identity, require, stream
+from phial.evals.items import protocol_of
+from phial.evals.presets import PHI_4_REASONING
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 
 VERSION = 1  # of what is generated from a seed; a golden test asks for the next when that changes
 CITIES = (5, 6, 7, 8, 9)
 LOOKED_AT = 100_000  # characters at the end of a reply
 
-_REASONING = Sampling(temperature=0.8, top_k=50, top_p=0.95, max_tokens=30_000)
-PROTOCOLS = {
+PROTOCOLS: Mapping[str, Protocol] = {
     "phial": Protocol("phial", "zero-shot, the tour must be a shortest one", Sampling(max_tokens=4096)),
     "phi-4-reasoning": Protocol(
-        "phi-4-reasoning", "Eureka's answer format, a shortest tour, sampled", _REASONING, extractor="compat:eureka"
+        "phi-4-reasoning",
+        "Eureka's answer format, shortest tour, sampled",
+        PHI_4_REASONING,
+        extractor="compat:eureka",
     ),
 }
 
@@ -61,7 +65,7 @@ def make(seed: int = 0, items: int = 100, protocol: str = "phial", cities: Seque
         made.append(Item(f"{index:05}", (("user", prompt),), shortest(distances), tags, data={"distances": distances}))
     key = identity("tsp", VERSION, seed=seed, items=items, protocol=protocol, cities=list(cities))
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("tsp", PROTOCOLS[protocol], tuple(made), extractors, grade, key)
+    return Task("tsp", protocol_of(PROTOCOLS, protocol, "tsp"), tuple(made), extractors, grade, key)
 
 
 def _map(count: int, source: Random) -> list[list[int]]:
