@@ -56,7 +56,7 @@ def load(
         digest.update(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n".encode())
         for start, end in stretches(text, stride):
             before = text[max(0, start - context) : start]
-            prompt = before if start > context else BEGINNING + before
+            prompt = before if before and start > context else BEGINNING + before
             items.append(Item(f"{name}:{start}", prompt, None, {"file": name}, options=(text[start:end],)))
     if not items:
         raise PhialError("only empty texts", where=str(folder), do="put texts there")
