@@ -208,7 +208,7 @@ def _last(pattern: re.Pattern[str], text: str) -> str | None:
 
 
 def _last_box(text: str) -> str | None:
-    r"""The last \boxed as lm-eval finds it: braces are counted with escaped ones; "\boxed 5" goes to the next dollar."""
+    r"""The last \boxed as lm-eval finds it: escaped braces count as well, and "\boxed 5" goes to the next dollar."""
     if "\\boxed " in text:
         return text.rpartition("\\boxed ")[2].partition("$")[0]
     start = text.rfind("\\boxed")
@@ -306,4 +306,4 @@ _ANSWER_WORDS = (
     r"Ànúgọ\s*:",
     r"Àṣàyàn\s*:",
 )
-_SCRIPT_LETTERS = dict(zip("أبجدঅবডঢＡＢＣＤ", "ABCDABCDABCD", strict=True))
+_SCRIPT_LETTERS: dict[str, str] = dict(zip("أبجدঅবডঢＡＢＣＤ", "ABCDABCDABCD", strict=True))

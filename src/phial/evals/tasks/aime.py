@@ -102,7 +102,9 @@ def _gold(row: Mapping[str, Any]) -> str:
     value = str(field(row, "answer", "Answer", "solution", "Solution"))
     number = number_gold(boxed(value) or value, place(row))
     if not number.isdecimal() or int(number) > 999:
-        raise PhialError(f"right answer {number!r} is not one of AIME's", where=place(row), do="give the published file")
+        raise PhialError(
+            f"right answer {number!r} is not one of AIME's", where=place(row), do="give the published file"
+        )
     return str(int(number))
 
 

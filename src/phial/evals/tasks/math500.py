@@ -24,6 +24,8 @@ def load(folder: Path, protocol: str = "phial", limit: int | None = None) -> Tas
         limit: the first so many items.
     """
     chosen = protocol_of(PROTOCOLS, protocol, "math500")
-    found, sha256 = rows(folder, ("test.jsonl*", "math_500_test.csv", "data/test-*.parquet", "test-*.parquet"), (), limit)
+    found, sha256 = rows(
+        folder, ("test.jsonl*", "math_500_test.csv", "data/test-*.parquet", "test-*.parquet"), (), limit
+    )
     items = checked(math.problems(list(enumerate(found)), protocol), folder)
     return Task("math500", chosen, items, math.EXTRACTORS, math.GRADES.get(protocol, maths_grade), sha256)
