@@ -44,23 +44,6 @@ class LineFile:
             raise PhialError("another process is writing this file", where=str(path), do=do) from error
         self._file.truncate(_whole(self._file.fileno()))
 
-    def objects(self) -> Iterator[tuple[dict[str, Any], str]]:
-        """What the lines hold, each with its place for errors.
-
-        Raises:
-            PhialError: a line is no JSON object.
-        """
-        with self.path.open("rb") as file:
-            for number, text in enumerate(file, 1):
-                where = f"{self.path}, line {number}"
-                try:
-                    fields = json.loads(text)
-                except (ValueError, RecursionError) as error:
-                    raise PhialError(f"damaged line: {error}", where=where, do="remove that line") from error
-                if not isinstance(fields, dict):
-                    raise PhialError("damaged line: no object", where=where, do="remove that line")
-                yield fields, where
-
     def add(self, line: str) -> None:
         """Append a line, its line feed included. Any thread may."""
         with self._lock:
@@ -81,6 +64,31 @@ class LineFile:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def objects(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """What the lines of such a file hold, each with its place for errors; a last line that was cut off is left out.
+
+    Raises:
+        PhialError: there is no such file, or a line is no JSON object.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, text in enumerate(file, 1):
+                if text.endswith(b"\n"):
+                    yield _object(text, f"{path}, line {number}"), f"{path}, line {number}"
+    except OSError as error:
+        raise PhialError(f"can't read: {error.strerror}", where=str(path), do="look at the path") from error
+
+
+def _object(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PhialError(f"damaged line: {error}", where=where, do="remove that line") from error
+    if not isinstance(fields, dict):
+        raise PhialError("damaged line: no object", where=where, do="remove that line")
+    return fields
 
 
 def _whole(file: int) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from phial.errors import PhialError
+from phial.evals.line_file import objects
 
 FORMAT = 1
 _T = TypeVar("_T")
@@ -125,12 +126,11 @@ def read(path: Path) -> Log:
     Raises:
         PhialError: there is none, or a line is damaged.
     """
-    lines = _lines(path)
+    lines = objects(path)
     first = next(lines, None)
     if first is None:
         raise PhialError("an empty sample log", where=str(path), do="remove it and evaluate again")
-    run = read_run(first[1], f"{path}, line 1")
-    return Log(run, tuple(read_sample(fields, f"{path}, line {number}") for number, fields in lines))
+    return Log(read_run(*first), tuple(read_sample(fields, where) for fields, where in lines))
 
 
 def read_run(fields: dict[str, Any], where: str) -> Run:
@@ -168,18 +168,6 @@ def write(path: Path, log: Log) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, text in enumerate(file, 1):
-                fields = json.loads(text)
-                if not isinstance(fields, dict):
-                    raise PhialError("damaged sample log: no object", where=f"{path}, line {number}")
-                yield number, fields
-    except (OSError, ValueError) as error:
-        raise PhialError(f"can't read sample log: {error}", where=str(path)) from error
 
 
 def _made(kind: type[_T], fields: dict[str, Any], where: str) -> _T:

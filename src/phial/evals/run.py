@@ -17,7 +17,7 @@ from typing import Any
 from phial import __version__
 from phial.errors import PhialError
 from phial.evals.grading import begins_in_thinking, changed, graded
-from phial.evals.line_file import LineFile
+from phial.evals.line_file import LineFile, objects
 from phial.evals.log import Log, Run, Sample, line, read_run, read_sample, write
 from phial.evals.respondent import Key, Question, Reply, Respondent
 from phial.evals.task import Item, OptionScore, Task
@@ -44,15 +44,15 @@ def evaluate(respondent: Respondent, task: Task, path: Path, watch: Callable[[in
     Raises:
         PhialError: the log is of another run, or is being written; or what the respondent raises.
     """
-    run = header(respondent, task)
     questions = _questions(task)
     with LineFile(path) as log:
-        known = {(sample.item, sample.repeat): sample for sample in _continued(log, run)}
+        run, samples = _continued(log, header(respondent, task))
+        known = {(sample.item, sample.repeat): sample for sample in samples}
         with LineFile(path.with_name(path.name + REPLIES)) as replies:
             _Evaluation(task, run, log, replies, known, watch).finish(respondent, questions)
-        samples = tuple(known[question.key] for question in questions)
-        found = _learned(Log(run, samples), task)
-        if found.samples != samples:
+        whole = Log(run, tuple(known[question.key] for question in questions))
+        found = _learned(whole, task)
+        if found != whole:
             write(path, found)
         replies.path.unlink()
     return found
@@ -68,8 +68,8 @@ def header(respondent: Respondent, task: Task) -> Run:
         sha256=task.sha256,
         items=len(task.items),
         model=respondent.name,
-        identity=dict(respondent.identity),
-        sampling=asdict(protocol.sampling) | {"stop": list(protocol.stop)},
+        identity=_as_json(respondent.identity),
+        sampling=_as_json(asdict(protocol.sampling) | {"stop": protocol.stop}),
         repeats=protocol.repeats,
         system=protocol.system,
         extractor=protocol.extractor,
@@ -101,19 +101,19 @@ def _questions(task: Task) -> list[Question]:
     return [question(item, repeat) for repeat in range(protocol.repeats) for item in task.items]
 
 
-def _continued(log: LineFile, run: Run) -> list[Sample]:
-    """The samples of a log that is there; its first line is written where it is new.
+def _continued(log: LineFile, run: Run) -> tuple[Run, list[Sample]]:
+    """The run and the samples of a log that is there; the run is written where it is new.
 
     Raises:
         PhialError: it is of another run, or damaged.
     """
-    lines = log.objects()
+    lines = objects(log.path)
     first = next(lines, None)
     if first is None:
         log.add(line(run))
-        return []
-    there = _facts(read_run(*first))
-    now = _facts(run)
+        return run, []
+    begun = read_run(*first)
+    there, now = _facts(begun), _facts(run)
     other = [name for name in sorted(there.keys() | now.keys()) if there.get(name) != now.get(name)]
     if other:
         told = "; ".join(f"{name}: {_short(there.get(name))} there, {_short(now.get(name))} now" for name in other)
@@ -122,17 +122,22 @@ def _continued(log: LineFile, run: Run) -> list[Sample]:
             where=str(log.path),
             do="give another folder, or ask as that log did to go on with it",
         )
-    return [read_sample(fields, where) for fields, where in lines]
+    return begun, [read_sample(fields, where) for fields, where in lines]
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    """All that decides a log's answers, flat, as JSON keeps it."""
-    fields = json.loads(json.dumps(asdict(run)))
+    """All that decides a log's answers, flat."""
+    fields = asdict(run)
     del fields["made"]
     flat: dict[str, Any] = {}
     for name, value in fields.items():
         flat |= {f"{name} {key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
     return flat
+
+
+def _as_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """As it will be read back."""
+    return json.loads(json.dumps(dict(value)))
 
 
 def _short(value: Any) -> str:
@@ -175,7 +180,7 @@ class _Evaluation:
         """Have all questions answered and graded."""
         asked = set(self._known)
         try:
-            for fields, where in self._replies.objects():
+            for fields, where in objects(self._replies.path):
                 key, reply = _read_reply(fields, where)
                 if key not in asked:
                     asked.add(key)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 _NAMES = "think|thinking|thought"
 _TAG = re.compile(rf"<(/?)(?:{_NAMES})>", re.IGNORECASE)
-_LINE_OPENS = re.compile(rf"^[ \t]*(<(?:{_NAMES})>)", re.IGNORECASE | re.MULTILINE)
 _OPEN_AT_END = re.compile(rf"<(?:{_NAMES})>\s*\Z", re.IGNORECASE)
 _LONGEST_TAG = len("<thinking>") + 64  # with the space behind it
 # A tag that is spoken of: in a code span, or between quotation marks, with line feeds as code writes them. No pattern
 # looks past its line or reads anything twice, so that replies of any size take linear time.
 _CODE_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)[^`\n]+\1")
-_QUOTED = re.compile(rf"""["'«\u201c\u2018](?:\\n)*</?(?:{_NAMES})>(?:\\n)*["'»\u201d\u2019]""", re.IGNORECASE)
+_MARK_BEHIND = re.compile(r"""(?:\\n)*["'»\u201d\u2019]""")
+_MARKS_BEFORE = "\"'«\u201c\u2018"
 _FENCE = re.compile(r"^[ \t]{0,3}```", re.MULTILINE)
 
 
@@ -69,23 +69,41 @@ def closes_unopened(reply: str) -> bool:
 
 def _tags(reply: str, thinks: bool) -> Iterator[re.Match[str]]:
     """The tags that open or end thinking, in order."""
-    tags = list(_TAG.finditer(reply))
-    if not tags:
-        return
-    spans = [*_CODE_SPAN.finditer(reply), *_QUOTED.finditer(reply)]
-    spoken = {tag.start() for span in spans for tag in _TAG.finditer(reply, span.start(), span.end())}
-    opening = {found.start(1) for found in _LINE_OPENS.finditer(reply)}
-    fences = [fence.start() for fence in _FENCE.finditer(reply)]
-    begun = end = 0  # fences that stand before the answer; where the last thinking ended
-    for tag in tags:
+    fences: list[int] | None = None
+    begun = end = line_end = 0  # fences that stand before the answer; where the last thinking ended; the tag's line
+    opening, spoken = -1, set[int]()
+    for tag in _TAG.finditer(reply):
+        if tag.start() >= line_end:
+            line_start, line_end = reply.rfind("\n", 0, tag.start()) + 1, reply.find("\n", tag.end())
+            line_end = len(reply) if line_end < 0 else line_end
+            opening = tag.start() if not reply[line_start : tag.start()].strip() else -1
+            spoken = _spoken(reply, line_start, line_end)
+        if fences is None:
+            fences = [fence.start() for fence in _FENCE.finditer(reply)] if "```" in reply else []
         before = bisect(fences, tag.start())
         # The fences of thinking need not be balanced, so they are not looked at.
         fenced = not thinks and (before - begun) % 2 == 1 and before < len(fences)
-        if tag.start() in spoken or fenced:
+        if tag.start() in spoken or fenced or _quoted(reply, tag):
             continue
         if tag.group(1):
             thinks, begun, end = False, before, tag.end()
             yield tag
-        elif tag.start() in opening or tag.start() == end:
+        elif tag.start() in (opening, end):
             thinks = True
             yield tag
+
+
+def _spoken(reply: str, start: int, end: int) -> set[int]:
+    """The tags of a line that are in a code span."""
+    if reply.find("`", start, end) < 0:
+        return set()
+    spans = _CODE_SPAN.finditer(reply, start, end)
+    return {tag.start() for span in spans for tag in _TAG.finditer(reply, span.start(), span.end())}
+
+
+def _quoted(reply: str, tag: re.Match[str]) -> bool:
+    """Whether a tag is between quotation marks."""
+    before = tag.start()
+    while reply[max(0, before - 2) : before] == "\\n":
+        before -= 2
+    return 0 < before and reply[before - 1] in _MARKS_BEFORE and _MARK_BEHIND.match(reply, tag.end()) is not None
