@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from phial.verify.unit_tests import TestVerdict
 
 CALL_SECONDS = 3.0  # of wall-clock time for one call, as HumanEval's own harness gives to all
 LIMITS = Limits(seconds=20.0, memory_bytes=1 << 30)
+_ROOM = 1 << 16  # bytes beyond what a test needs
 _SHOWN = 200
 
 _WITH_STDIN = """
@@ -94,13 +96,13 @@ def judge_output(program: str, tests: Sequence[tuple[str, str]], limits: Limits)
     """
     seconds, level = 0.0, ""
     for number, (text, expected) in enumerate(tests, 1):
-        source = _WITH_STDIN.format(text=text.encode("utf-8", "surrogatepass"), program=program)
-        room = len(text.encode("utf-8", "surrogatepass")) + (1 << 20)
-        written = 2 * len(expected) + (1 << 16)
-        outcome = run_python(
-            source,
-            Limits(limits.seconds, limits.memory_bytes, max(limits.output_bytes, written), max(limits.file_bytes, room)),
+        data = text.encode("utf-8", "surrogatepass")
+        here = replace(
+            limits,
+            output_bytes=max(limits.output_bytes, 4 * len(expected) + _ROOM),
+            file_bytes=max(limits.file_bytes, len(data) + _ROOM),
         )
+        outcome = run_python(_WITH_STDIN.format(text=data, program=program), here)
         seconds, level = seconds + outcome.seconds, outcome.level
         reason = ""
         if outcome.status != "ok":

@@ -150,9 +150,7 @@ def _readable() -> _Readable:
     return _Readable(tuple(files), tuple(directories), tuple(listings), tuple(hidden))
 
 
-def execute(
-    source: str, limits: Limits, level: str, channel: Sequence[int] = (), stop: int | None = None
-) -> Outcome:
+def execute(source: str, limits: Limits, level: str, channel: Sequence[int] = (), stop: int | None = None) -> Outcome:
     """Run a program at a level, whether or not that level holds here; see `phial.sandbox.run.run_python`.
 
     Args:
