@@ -24,7 +24,7 @@ OTHER_LANGUAGES = {
     "de": "Das Wetter ist heute schön, und wir gehen im Park spazieren. Morgen wird es regnen.",
     "fr": "Il fait beau aujourd'hui et nous allons nous promener dans le parc.",
     "pt": "Hoje o tempo está bom e vamos passear no parque com os amigos da escola.",
-    "ru": "Сегодня хорошая погода, и мы идём гулять в парк. Завтра будет дождь.",  # noqa: RUF001
+    "ru": "Сегодня хорошая погода, и мы идём гулять в парк. Завтра будет дождь.",
     "bg": "Днес времето е хубаво и отиваме на разходка в парка с нашите приятели.",  # noqa: RUF001
     "hi": "आज मौसम अच्छा है और हम पार्क में घूमने जा रहे हैं। कल बारिश होगी।",
     "mr": "आज हवामान चांगले आहे आणि आम्ही उद्यानात फिरायला जात आहोत.",

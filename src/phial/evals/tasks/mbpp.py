@@ -13,8 +13,9 @@ from phial.errors import PhialError
 from phial.evals.code import cut, defined, function_program
 from phial.evals.files import rows
 from phial.evals.plus import differential_tests, mbpp_arguments
-from phial.evals.programs import LIMITS, judge
+from phial.evals.programs import judge
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
+from phial.sandbox import Limits
 from phial.syntax import parse_module
 from phial.verify.unit_tests import check
 
@@ -50,10 +51,11 @@ PROTOCOLS: Mapping[str, Protocol] = {
 _FULL = ("mbpp.jsonl*", "full/test-*.parquet", "test-*.parquet")
 _SANITIZED = ("sanitized-mbpp.json", "sanitized/test-*.parquet")
 _PLUS = ("MbppPlus*.jsonl*", "data/test-*.parquet", "test.jsonl*", "test-*.parquet")
-_TEST_IDS = range(11, 511)
+TEST_SPLIT = range(11, 511)
+_LIMITS = Limits(seconds=15.0, memory_bytes=1 << 30)  # one canonical solution takes 3 s
 
 
-def load(folder: Path, protocol: str = "phial", limit: int | None = None) -> Task:
+def load(folder: Path, protocol: str = "phial", limit: int | None = None, numbers: range = TEST_SPLIT) -> Task:
     """MBPP's test split: 500 items, numbers 11 to 510.
 
     Reads `mbpp.jsonl` of google-research/mbpp on GitHub (all 974; 2 to 4 are the shots), or the Hub's
@@ -61,7 +63,7 @@ def load(folder: Path, protocol: str = "phial", limit: int | None = None) -> Tas
     task_id, text, code, test_list, test_setup_code and challenge_test_list.
     """
     found, sha256 = rows(folder, _FULL, ("task_id", "text", "code", "test_list", "test_setup_code"))
-    test = [row for row in found if row["task_id"] in _TEST_IDS][:limit]
+    test = [row for row in found if row["task_id"] in numbers][:limit]
     shots = [row for row in found if row["task_id"] in SHOTS]
     if not shots and PROTOCOLS[protocol].stop:
         shots, _ = rows(folder, ("full/prompt-*.parquet",), ("task_id", "text", "code", "test_list"))
@@ -69,8 +71,10 @@ def load(folder: Path, protocol: str = "phial", limit: int | None = None) -> Tas
     return _task("mbpp", [{**row, "prompt": row["text"]} for row in test], shots, protocol, sha256, folder)
 
 
-def load_sanitized(folder: Path, protocol: str = "phial", limit: int | None = None) -> Task:
-    """The sanitized MBPP: 427 items with hand-checked wording and tests (257 of them in the test split).
+def load_sanitized(
+    folder: Path, protocol: str = "phial", limit: int | None = None, numbers: range = TEST_SPLIT
+) -> Task:
+    """The sanitized MBPP's test split: 257 of its 427 items with hand-checked wording and tests.
 
     Reads `sanitized-mbpp.json` of google-research/mbpp on GitHub, or the Hub's google-research-datasets/mbpp
     (`sanitized/test-*.parquet`); both have the columns task_id, prompt, code, test_imports and test_list.
@@ -81,7 +85,8 @@ def load_sanitized(folder: Path, protocol: str = "phial", limit: int | None = No
     if not shots and PROTOCOLS[protocol].stop:
         shots, _ = rows(folder, ("sanitized/prompt-*.parquet",), columns)
         shots = [row for row in shots if row["task_id"] in SHOTS]
-    return _task("mbpp-sanitized", found[:limit], shots, protocol, sha256, folder)
+    test = [row for row in found if row["task_id"] in numbers][:limit]
+    return _task("mbpp-sanitized", test, shots, protocol, sha256, folder)
 
 
 def load_plus(folder: Path, protocol: str = "evalplus", limit: int | None = None) -> Task:
@@ -224,5 +229,5 @@ def grade(answer: str, item: Item) -> Grade:
     if "functions" in item.data:
         verdict = judge(answer, item.data["tests"], item.data["functions"], item.data["context"])
     else:
-        verdict = check(f"{answer}\n{item.data['setup']}", item.data["test_list"], LIMITS)
+        verdict = check(f"{answer}\n{item.data['setup']}", item.data["test_list"], _LIMITS)
     return Grade(float(verdict.passed), verdict.reason)
