@@ -1,0 +1,158 @@
+"""The logs of a report, in order: which are one run read by several extractors, which answer the same questions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from phial.errors import PhialError
+from phial.evals.log import Log, Run, Sample, read
+from phial.page.printable import cut, printable
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run: a model's replies to a task.
+
+    Attributes:
+        path: of its log.
+        sha256: of the log file.
+        log: as the first of the logs given for this run graded it.
+        model: column of the report.
+        variants: the same replies as read by other extractors, by their names.
+        note: what tells this run from others of the same model and task.
+    """
+
+    path: Path
+    sha256: str
+    log: Log
+    model: int = 0
+    variants: Mapping[str, Log] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Runs that can be compared: one task, one protocol, the same data."""
+
+    task: str
+    protocol: str
+    sha256: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Logs:
+    """All that a report is about: the models' names in the order of their columns, and what they were asked."""
+
+    models: tuple[str, ...]
+    contests: tuple[Contest, ...]
+
+
+def read_logs(paths: Sequence[Path]) -> Logs:
+    """Read logs and put together what belongs together.
+
+    Raises:
+        PhialError: no log, a damaged one, one without samples, or the same one twice.
+    """
+    if not paths:
+        raise PhialError("no log to report on", where="phial eval report", do="name one or more sample logs")
+    entries = _runs([_read(path) for path in paths])
+    identities: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        known = identities.setdefault(entry.log.run.model, [])
+        if entry.log.run.identity not in known:
+            known.append(entry.log.run.identity)
+    contests: dict[tuple[str, str, str], list[Entry]] = {}
+    for entry in entries:
+        run = entry.log.run
+        contests.setdefault((run.task, run.protocol, run.sha256), []).append(entry)
+    models: list[str] = []
+    made = []
+    for (task, protocol, sha256), group in contests.items():
+        named = []
+        for entry in group:
+            run = entry.log.run
+            note = _note(entry, [one for one in group if _model(one.log.run) == _model(run)])
+            label = ", ".join(filter(None, [printable(run.model), _identity(run, identities[run.model]), note]))
+            if label not in models:
+                models.append(label)
+            named.append(replace(entry, model=models.index(label), note=note))
+        made.append(Contest(task, protocol, sha256, tuple(sorted(named, key=lambda one: one.model))))
+    return Logs(tuple(models), tuple(made))
+
+
+def _read(path: Path) -> Entry:
+    log = read(path)
+    if not log.samples:
+        raise PhialError("a sample log without samples", where=str(path), do="evaluate first, or leave it out")
+    return Entry(path, hashlib.sha256(path.read_bytes()).hexdigest(), log)
+
+
+def _runs(entries: Sequence[Entry]) -> list[Entry]:
+    """The runs, each with the extractors that read it: logs of one run hold the same replies."""
+    runs: dict[tuple[str, ...], Entry] = {}
+    for entry in entries:
+        run = entry.log.run
+        key = (run.task, run.protocol, run.sha256, *_model(run), _replies(entry.log))
+        first = runs.get(key)
+        if first is None:
+            runs[key] = entry
+        elif run.extractor == first.log.run.extractor or run.extractor in first.variants:
+            where = f"{first.path} and {entry.path}"
+            raise PhialError(f"the same replies, read by {run.extractor!r}, twice", where=where, do="leave one out")
+        else:
+            runs[key] = replace(first, variants={**first.variants, run.extractor: entry.log})
+    return list(runs.values())
+
+
+def _model(run: Run) -> tuple[str, str]:
+    return run.model, json.dumps(run.identity, sort_keys=True)
+
+
+def _replies(log: Log) -> str:
+    digest = hashlib.sha256()
+    for sample in sorted(log.samples, key=lambda one: (one.item, one.repeat)):
+        fields = (sample.item, sample.repeat, sample.reply, sample.reasoning, sample.options, sample.seconds)
+        digest.update(json.dumps(fields).encode())
+    return digest.hexdigest()
+
+
+def _identity(run: Run, known: Sequence[Mapping[str, Any]]) -> str:
+    """What of its identity tells a model from others of the same name; "" for the only one."""
+    return _differing(run.identity, known)
+
+
+def _note(entry: Entry, rivals: Sequence[Entry]) -> str:
+    """What of its settings tells a run from others of the same model and task; else its file's name."""
+    if len(rivals) == 1:
+        return ""
+    told = _differing(_settings(entry.log.run), [_settings(one.log.run) for one in rivals])
+    alike = [one for one in rivals if _settings(one.log.run) == _settings(entry.log.run)]
+    return ", ".join(filter(None, [told, printable(entry.path.stem) if len(alike) > 1 else ""]))
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    return {**run.sampling, "repeats": run.repeats, "system": run.system}
+
+
+def _differing(own: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> str:
+    keys = sorted({key for one in known for key in one if any(other.get(key) != one[key] for other in known)})
+    return ", ".join(f"{printable(str(key))} {cut(printable(str(own.get(key))), 16)}" for key in keys)
+
+
+def outcome(sample: Sample) -> int:
+    """0 for wrong, 1 for right, 2 for anything between."""
+    return 1 if sample.score >= 1 else 0 if sample.score <= 0 else 2
+
+
+def groups(samples: Sequence[Sample], key: Callable[[Sample], str]) -> dict[str, list[Sample]]:
+    """Samples by a key, in the order of its first appearance."""
+    found: dict[str, list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(key(sample), []).append(sample)
+    return found
