@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from phial.errors import PhialError
-from phial.evals.log import Log, Run, Sample, read
+from phial.evals.log import Log, Run, read
 from phial.page.printable import cut, printable
 
 
@@ -37,11 +37,20 @@ class Entry:
 
 @dataclass(frozen=True)
 class Contest:
-    """Runs that can be compared: one task, one protocol, the same data."""
+    """Runs that can be compared: one task, one protocol, the same data.
+
+    Attributes:
+        task: its name.
+        protocol: its name.
+        sha256: of the data.
+        title: the task's name, with the protocol or the data where several are reported.
+        entries: in the order of their models.
+    """
 
     task: str
     protocol: str
     sha256: str
+    title: str
     entries: tuple[Entry, ...]
 
 
@@ -82,7 +91,8 @@ def read_logs(paths: Sequence[Path]) -> Logs:
             if label not in models:
                 models.append(label)
             named.append(replace(entry, model=models.index(label), note=note))
-        made.append(Contest(task, protocol, sha256, tuple(sorted(named, key=lambda one: one.model))))
+        title = _title(task, protocol, sha256, list(contests))
+        made.append(Contest(task, protocol, sha256, title, tuple(sorted(named, key=lambda one: one.model))))
     return Logs(tuple(models), tuple(made))
 
 
@@ -122,6 +132,13 @@ def _replies(log: Log) -> str:
     return digest.hexdigest()
 
 
+def _title(task: str, protocol: str, sha256: str, known: Sequence[tuple[str, str, str]]) -> str:
+    protocols = {other for name, other, _ in known if name == task}
+    data = {other for name, asked, other in known if (name, asked) == (task, protocol)}
+    parts = [task, protocol if len(protocols) > 1 else "", f"data {sha256[:8]}" if len(data) > 1 else ""]
+    return printable(", ".join(filter(None, parts)))
+
+
 def _identity(run: Run, known: Sequence[Mapping[str, Any]]) -> str:
     """What of its identity tells a model from others of the same name; "" for the only one."""
     return _differing(run.identity, known)
@@ -143,16 +160,3 @@ def _settings(run: Run) -> dict[str, Any]:
 def _differing(own: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> str:
     keys = sorted({key for one in known for key in one if any(other.get(key) != one[key] for other in known)})
     return ", ".join(f"{printable(str(key))} {cut(printable(str(own.get(key))), 16)}" for key in keys)
-
-
-def outcome(sample: Sample) -> int:
-    """0 for wrong, 1 for right, 2 for anything between."""
-    return 1 if sample.score >= 1 else 0 if sample.score <= 0 else 2
-
-
-def groups(samples: Sequence[Sample], key: Callable[[Sample], str]) -> dict[str, list[Sample]]:
-    """Samples by a key, in the order of its first appearance."""
-    found: dict[str, list[Sample]] = {}
-    for sample in samples:
-        found.setdefault(key(sample), []).append(sample)
-    return found
