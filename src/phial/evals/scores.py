@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from phial.errors import PhialError
 from phial.evals.log import Log, Sample
@@ -66,7 +67,7 @@ def summary(log: Log) -> Summary:
     return Summary(
         score=_scored(items),
         parts=parts(log),
-        none=mean([[float(sample.answer is None) for sample in item] for item in items]),
+        none=none_rate(log),
         truncated=mean([[float(sample.truncated) for sample in item] for item in items]),
         finishes=finishes,
         tokens=_amount([[sample.tokens for sample in item] for item in items]),
@@ -81,6 +82,11 @@ def mean_at(log: Log) -> Estimate:
     return _scored(list(grouped(log.samples).values()))
 
 
+def none_rate(log: Log) -> Estimate:
+    """The share of replies without an answer."""
+    return mean([[float(sample.answer is None) for sample in item] for item in grouped(log.samples).values()])
+
+
 def pass_at(log: Log, k: int) -> Estimate:
     """pass@k: how often at least one of k replies is wholly right, unbiased (Chen et al. 2021, arXiv 2107.03374).
 
@@ -88,7 +94,7 @@ def pass_at(log: Log, k: int) -> Estimate:
         log: items with fewer than k replies are left out; the estimate says how many were counted.
         k: replies drawn without replacement from those there are.
     """
-    counted = _with_at_least(log, k)
+    counted = with_at_least(log, k)
     return mean([[pass_share(len(item), sum(s.score >= 1 for s in item), k)] for item in counted])
 
 
@@ -107,17 +113,19 @@ def best_of(log: Log, k: int, value: Callable[[Sample], float] | None = None) ->
             is what a perfect chooser would reach.
     """
     worth = value or (lambda sample: sample.score)
-    return mean([[best_score([(worth(s), s.score) for s in item], k)] for item in _with_at_least(log, k)])
+    return mean([[best_score([(worth(s), s.score) for s in item], k)] for item in with_at_least(log, k)])
 
 
 def best_score(replies: Sequence[tuple[float, float]], k: int) -> float:
     """The expected score of the most valuable of k replies (value, score), drawn without replacement."""
-    raise NotImplementedError
-
-
-def majority_at(log: Log, k: int, same: Callable[[str, str], bool] | None = None) -> Estimate:
-    """maj@k: the score of the answer that most of k replies give."""
-    raise NotImplementedError
+    ranked = sorted(replies)
+    total, done, expected = math.comb(len(ranked), k), 0, 0.0
+    for _, equals in groupby(ranked, key=lambda reply: reply[0]):
+        scores = [score for _, score in equals]
+        chosen = math.comb(done + len(scores), k) - math.comb(done, k)  # draws whose most valuable is among these
+        expected += chosen / total * sum(scores) / len(scores)
+        done += len(scores)
+    return expected
 
 
 def parts(log: Log) -> dict[str, Estimate]:
@@ -145,7 +153,8 @@ def by_tag(log: Log, tag: str) -> dict[str, Estimate]:
     }
 
 
-def _with_at_least(log: Log, k: int) -> list[list[Sample]]:
+def with_at_least(log: Log, k: int) -> list[list[Sample]]:
+    """The samples of the items that have k of them or more."""
     if k < 1:
         raise PhialError(f"no figure of {k} replies", do="ask for one or more")
     return [item for item in grouped(log.samples).values() if len(item) >= k]
