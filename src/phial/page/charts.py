@@ -93,7 +93,7 @@ def gap_axis(reach: float) -> Markup:
     labels = Markup("").join(
         Markup('<text x="{}%" y="11" text-anchor="{}">{}</text>').format(place, anchor, label)
         for place, anchor, label in (
-            (0, "start", f"−{100 * reach:g}"),
+            (0, "start", f"\u2212{100 * reach:g}"),
             (50, "middle", "0"),
             (100, "end", f"+{100 * reach:g} points"),
         )

@@ -54,7 +54,9 @@ def curve_chart(curves: Sequence[Curve], x_label: str, y_label: str) -> Markup:
 
     parts = [Markup('<text class="unit" x="0" y="11">{}</text>').format(y_label)]
     for tick in y_ticks:
-        line = '<line class="grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/><text x="{3}" y="{4}" text-anchor="end">{5}</text>'
+        line = (
+            '<line class="grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/><text x="{3}" y="{4}" text-anchor="end">{5}</text>'
+        )
         place = up(tick / 100)
         parts.append(Markup(line).format(LEFT, WIDTH - RIGHT, place, LEFT - 7, place + 4, f"{tick:g}"))
     for x in budget_ticks(min(xs), max(xs)):
@@ -99,7 +101,7 @@ def budget_ticks(low: float, high: float) -> list[int]:
         doubled = [2**power for power in range(int(math.log2(low)), int(math.log2(high)) + 1)]
         return doubled if doubled[-1] == high else [*doubled, int(high)]
     for factors in ((1, 2, 5), (1, 3), (1,)):
-        powers = range(int(math.floor(math.log10(low))), int(math.ceil(math.log10(high))) + 1)
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         found = [factor * 10**power for power in powers for factor in factors if power >= 0]
         found = [tick for tick in found if low <= tick <= high]
         if len(found) <= 7:

@@ -1,4 +1,4 @@
-"""What a report says, gathered from its logs as plain facts; every figure is one of `scores`, `compare` and `budget`."""
+"""What a report says, gathered from its logs as plain facts; every figure is computed elsewhere in this room."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from phial.evals.contamination import Contamination
 from phial.evals.extraction_table import extraction_table
 from phial.evals.log import Log
 from phial.evals.report.logs import Contest, Entry, Logs
-from phial.evals.report.samples import BETTER, CLEAN, DIRTY, WORSE
+from phial.evals.report.samples import BETTER, CLEAN, DIRTY, PARTIAL, WORSE
 from phial.evals.scores import by_tag, grouped, mean_at, summary, tags
 from phial.evals.statistics import Estimate
 from phial.page.printable import cut, printable
@@ -60,13 +60,13 @@ def marks(
         means = {entry.model: _means(entry.log) for entry in contest.entries}
         for entry in contest.entries:
             judged = contamination.get(entry.path)
-            dirty = {one.item for one in judged.evidence} if judged else set()
+            seen = {one.item: DIRTY if one.level == "dirty" else PARTIAL for one in judged.evidence} if judged else {}
             unjudged = set(judged.unjudged) if judged else set()
             for item, mean in means[entry.model].items():
                 rival = means.get(base, {}).get(item, mean)
                 mark = BETTER * (mean > rival) | WORSE * (mean < rival)
                 if judged and item not in unjudged:
-                    mark |= DIRTY if item in dirty else CLEAN
+                    mark |= seen.get(item, CLEAN)
                 found[number, entry.model, item] = mark
     return found
 
@@ -251,7 +251,7 @@ def _reading(entry: Entry) -> dict[str, Any]:
                 "truncated": reading.truncated,
                 "replies": len(entry.log.samples),
                 "rules": [{"name": printable(name), "count": count} for name, count in reading.rules.items()],
-                "answers": gap and gap.answers,
+                "answers": gap and len(gap.answers),
                 "grades": gap and len(gap.grades),
                 "gap": gap and estimate(gap.gap),
             }

@@ -56,7 +56,7 @@ def write_report(
 
 
 def render(facts: Mapping[str, Any], packed: Packed) -> str:
-    """The page of a report's facts and samples; every text in it is escaped, and its one script is known by its hash."""
+    """The page of facts and samples; every text in it is escaped, and its one script is known by its hash."""
     package = "phial.evals.report"
     engine = environment()
     engine.finalize = shown
@@ -120,7 +120,7 @@ def reach(facts: Mapping[str, Any]) -> float:
 
 def points(share: float) -> str:
     """A difference of shares: 0.031 as "+3.1"."""
-    return f"{100 * share:+.1f}".replace("-", "−")
+    return f"{100 * share:+.1f}".replace("-", "\u2212")
 
 
 def chance(p: float) -> str:
@@ -131,7 +131,7 @@ def chance(p: float) -> str:
 def amount(value: float) -> str:
     """A figure of any kind in three digits: a share, bits a byte, tokens."""
     if not math.isfinite(value):
-        return "–"
+        return "\u2013"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

@@ -2,9 +2,10 @@
 // Strangers' text only ever becomes text nodes.
 "use strict";
 (async () => {
-  const NONE = 1, TRUNCATED = 2, DISAGREE = 4, BETTER = 8, WORSE = 16, CLEAN = 32, DIRTY = 64; // as in samples.py
+  const NONE = 1, TRUNCATED = 2, DISAGREE = 4, BETTER = 8, WORSE = 16, CLEAN = 32, PARTIAL = 64, DIRTY = 128; // as in samples.py
   const OUTCOMES = [["wrong", "✗"], ["right", "✓"], ["partly", "◐"]];
-  const MARKS = { none: NONE, truncated: TRUNCATED, disagree: DISAGREE, better: BETTER, worse: WORSE, clean: CLEAN, dirty: DIRTY };
+  const MARKS = { none: NONE, truncated: TRUNCATED, disagree: DISAGREE, better: BETTER, worse: WORSE, clean: CLEAN, partial: PARTIAL, dirty: DIRTY };
+  const NO_RULE = "(none)";
   const SPARE = 6; // rows kept ready above and below what is seen
   const MOST_MARKED = 400;
 
@@ -57,15 +58,37 @@
     if (others) others.push(at); else beside.set(index.item[at], [at]);
   }
 
+  function offer(field, every, names, titles = names) { // nothing to choose from is nothing to show
+    field.replaceChildren(new Option(every, ""), ...names.map((name, place) => new Option(titles[place], name)));
+    field.hidden = names.length < 2 && field !== form.mark || !names.length;
+  }
+  const rules = index.rules.map((rule) => rule || NO_RULE);
+  const marked = index.mark.reduce((all, mark) => all | mark, 0);
+  const titles = { disagree: "extractors disagree", better: "better than the baseline", worse: "worse than the baseline",
+    clean: "clean", partial: "partly seen in training", dirty: "seen in training" };
+  offer(form.task, "every task", index.tasks);
+  offer(form.model, "every model", index.models);
+  offer(form.rule, "every rule", rules);
+  offer(form.tag, "every tag", index.tags);
+  const usable = Object.keys(titles).filter((name) => marked & MARKS[name]);
+  offer(form.mark, "every mark", usable, usable.map((name) => titles[name]));
+  for (const chip of chips) chip.hidden = chip.value === "partly" && !index.outcome.includes(2);
+
   // ── filtering ──
   let wanted = {}, pattern = null, shown = Int32Array.from({ length: total }, (_, at) => at), chosen = -1, round = 0;
 
   const outcomeIs = (at, name) => !name || (MARKS[name] ? index.mark[at] & MARKS[name] : OUTCOMES[index.outcome[at]][0] === name);
 
-  function fits(at) {
-    return (wanted.task === "" || task(at) === +wanted.task) && (wanted.model === "" || index.model[at] === +wanted.model) &&
-      (wanted.rule === "" || index.rule[at] === +wanted.rule) && (!wanted.mark || index.mark[at] & MARKS[wanted.mark]) &&
-      (wanted.tag === "" || index.items[index.item[at]][4].includes(+wanted.tag));
+  function fitting() {
+    const numbers = [[index.tasks, wanted.task], [index.models, wanted.model], [rules, wanted.rule], [index.tags, wanted.tag]];
+    const [ofTask, ofModel, ofRule, ofTag] = numbers.map(([names, name]) => (name ? names.indexOf(name) : -1));
+    const found = [];
+    for (let at = 0; at < total; at++) {
+      if ((ofTask < 0 || task(at) === ofTask) && (ofModel < 0 || index.model[at] === ofModel) &&
+        (ofRule < 0 || index.rule[at] === ofRule) && (!wanted.mark || index.mark[at] & MARKS[wanted.mark]) &&
+        (ofTag < 0 || index.items[index.item[at]][4].includes(ofTag))) found.push(at);
+    }
+    return found;
   }
 
   async function search(candidates, mine) {
@@ -89,13 +112,12 @@
     return hits;
   }
 
-  async function filter() {
+  async function filter(asked = true) {
     const mine = ++round;
     wanted = Object.fromEntries(Object.entries(form).map(([name, field]) => [name, field.value]));
     wanted.outcome = chips.find((chip) => chip.getAttribute("aria-pressed") === "true").value;
     pattern = wanted.text ? new RegExp(wanted.text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "iu") : null;
-    let candidates = [];
-    for (let at = 0; at < total; at++) if (fits(at)) candidates.push(at);
+    let candidates = fitting();
     if (pattern) {
       browser.setAttribute("aria-busy", "true");
       candidates = await search(candidates, mine);
@@ -113,7 +135,7 @@
     if (chosen >= 0) see(chosen);
     else if (shown.length && wide.matches) choose(0, false);
     else if (!shown.length) sheet.replaceChildren(make("p", "empty", "No sample fits."));
-    address();
+    if (asked) address();
   }
 
   function address() {
@@ -122,7 +144,7 @@
   }
 
   function follow() { // a link of the page such as #samples?task=0&outcome=none
-    const [place, query] = decodeURI(location.hash).split("?");
+    const [place, query] = location.hash.split("?");
     if (place !== "#samples" || query === undefined) return false;
     const asked = new URLSearchParams(query);
     for (const [name, field] of Object.entries(form)) field.value = asked.get(name) ?? "";
@@ -326,8 +348,8 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "/" && !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) { event.preventDefault(); form.text.focus(); }
   });
-  form.text.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(filter, 120); });
-  for (const [name, field] of Object.entries(form)) if (name !== "text") field.addEventListener("change", filter);
+  form.text.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => filter(), 120); });
+  for (const [name, field] of Object.entries(form)) if (name !== "text") field.addEventListener("change", () => filter());
   for (const chip of chips) chip.addEventListener("click", () => { press(chip); filter(); });
   find("clear").addEventListener("click", () => { for (const field of Object.values(form)) field.value = ""; press(chips[0]); filter(); });
   addEventListener("hashchange", follow);
@@ -336,5 +358,5 @@
   browser.hidden = false;
   find("loading").remove();
   measure();
-  if (!follow()) filter();
+  if (!follow()) filter(false);
 })().catch((error) => { document.getElementById("loading").textContent = `The samples cannot be shown: ${error}. A browser of 2023 or later is needed.`; });

@@ -14,7 +14,8 @@ from phial.evals.log import Sample
 from phial.evals.report.logs import Contest, Entry, Logs
 from phial.page.printable import cut, printable
 
-NONE, TRUNCATED, DISAGREE, BETTER, WORSE, CLEAN, DIRTY = 1, 2, 4, 8, 16, 32, 64  # a sample's marks, as in samples.js
+# A sample's marks, as samples.js knows them.
+NONE, TRUNCATED, DISAGREE, BETTER, WORSE, CLEAN, PARTIAL, DIRTY = 1, 2, 4, 8, 16, 32, 64, 128
 PART = 400_000  # characters of text in a part, so that none takes a browser long to unpack
 HEAD, TAIL = 16_000, 8_000  # what is shown of a text that is longer than both together
 QUESTION, ANSWER = 160, 60  # characters in a line of the list
@@ -70,7 +71,7 @@ def pack(logs: Logs, marks: Mapping[tuple[int, int, str], int]) -> Packed:
             ]
             mark = marks.get((number, entry.model, sample.item), 0)
             mark |= NONE * (sample.answer is None) | TRUNCATED * sample.truncated
-            mark |= DISAGREE * any((answer, score) != (sample.answer, sample.score) for _, answer, _, score in others)
+            mark |= DISAGREE * any(answer != sample.answer for _, answer, _, _ in others)
             prompt = prompts.of(json.dumps(_prompt(sample.prompt)))
             rule = rules.of(_shown(sample.rule))
             rows.append((entry.model, item, sample.repeat, outcome(sample), rule, mark, prompt))
