@@ -22,6 +22,7 @@ from phial.page.printable import cut, printable
 
 GROUPS = 200  # values of a tag; with more it names items rather than kinds of them
 SIGNIFICANT = 0.05
+BUDGETS = 24
 PLAIN = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "seed": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 
 
@@ -46,7 +47,9 @@ def gather(logs: Logs, baseline: str | None, contamination: Mapping[Path, Contam
         "comparisons": len(compared),
         "contests": contests,
         "total": _total(entries),
-        "logs": [_provenance(logs, contest, entry) for contest in logs.contests for entry in contest.entries],
+        "logs": [
+            one for contest in logs.contests for entry in contest.entries for one in _provenance(logs, contest, entry)
+        ],
     }
 
 
@@ -119,11 +122,7 @@ def _contest(
         "rows": [_row(logs, entry, compared.get((number, entry.model)), base) for entry in contest.entries],
         "tags": _tags(contest),
         "readings": [_reading(entry) for entry in contest.entries],
-        "tokens": [
-            {"model": entry.model, "points": points}
-            for entry in contest.entries
-            if len(points := _points(by_tokens(entry.log))) > 1
-        ],
+        "tokens": _by_tokens(contest),
         "replies": [_by_replies(entry) for entry in contest.entries if _repeated(entry.log)],
         "contamination": [
             _contaminated(entry.model, contamination[entry.path])
@@ -197,6 +196,7 @@ def settings(contest: Contest) -> str:
     told = []
     if shared.get("temperature") == 0:
         told.append("greedy")
+        shared.pop("seed", None)
     told += [f"{key.replace('_', ' ')} {value}" for key, value in shared.items() if _worth_telling(key, value)]
     if len({run.repeats for run in runs}) == 1:
         told.append("one reply an item" if runs[0].repeats == 1 else f"{runs[0].repeats} replies an item")
@@ -259,6 +259,20 @@ def _reading(entry: Entry) -> dict[str, Any]:
     return {"model": entry.model, "rows": rows}
 
 
+def _by_tokens(contest: Contest) -> list[dict[str, Any]]:
+    """The curves over budgets that all have, so that none ends before another."""
+    own = {entry.model: by_tokens(entry.log) for entry in contest.entries}
+    known = sorted({point.budget for points in own.values() for point in points})
+    budgets = (
+        sorted({known[round(place * (len(known) - 1) / (BUDGETS - 1))] for place in range(BUDGETS)}) if known else []
+    )
+    return [
+        {"model": entry.model, "points": _points(by_tokens(entry.log, budgets))}
+        for entry in contest.entries
+        if own[entry.model] and len(budgets) > 1
+    ]
+
+
 def _repeated(log: Log) -> bool:
     return log.run.repeats > 1 and all(len(found) > 1 for found in grouped(log.samples).values())
 
@@ -316,15 +330,20 @@ def _total(entries: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def _provenance(logs: Logs, contest: Contest, entry: Entry) -> dict[str, Any]:
-    run = entry.log.run
-    return {
-        "task": contest.title,
-        "model": entry.model,
-        "name": logs.models[entry.model],
-        "file": printable(entry.path.name),
-        "sha256": entry.sha256,
-        "about": {
-            printable(str(key)): cut(printable(str(value)), 200) for key, value in {**run.identity, **run.made}.items()
-        },
-    }
+def _provenance(logs: Logs, contest: Contest, entry: Entry) -> list[dict[str, Any]]:
+    """Each file that the report was made from, those read by other extractors after the one that counts."""
+    found = []
+    for file in (entry.file, *entry.others):
+        about = {**file.log.run.identity, **file.log.run.made}
+        found.append(
+            {
+                "task": contest.title,
+                "model": entry.model,
+                "name": logs.models[entry.model],
+                "extractor": printable(file.log.run.extractor),
+                "file": printable(file.path.name),
+                "sha256": file.sha256,
+                "about": {printable(str(key)): cut(printable(str(value)), 200) for key, value in about.items()},
+            }
+        )
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,44 @@ from phial.page.printable import cut, printable
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One run: a model's replies to a task.
-
-    Attributes:
-        path: of its log.
-        sha256: of the log file.
-        log: as the first of the logs given for this run graded it.
-        model: column of the report.
-        variants: the same replies as read by other extractors, by their names.
-        note: what tells this run from others of the same model and task.
-    """
+class File:
+    """A log and where it lies; `sha256` is of the file."""
 
     path: Path
     sha256: str
     log: Log
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run: a model's replies to a task.
+
+    Attributes:
+        file: the first log given for it, which makes its score.
+        others: the same replies as read by other extractors.
+        model: column of the report.
+        note: what tells this run from others of the same model and task.
+    """
+
+    file: File
+    others: tuple[File, ...] = ()
     model: int = 0
-    variants: Mapping[str, Log] = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Of the log that makes the score."""
+        return self.file.path
+
+    @property
+    def log(self) -> Log:
+        """The one that makes the score."""
+        return self.file.log
+
+    @property
+    def variants(self) -> dict[str, Log]:
+        """The logs of the other extractors, by their names."""
+        return {other.log.run.extractor: other.log for other in self.others}
 
 
 @dataclass(frozen=True)
@@ -96,27 +116,28 @@ def read_logs(paths: Sequence[Path]) -> Logs:
     return Logs(tuple(models), tuple(made))
 
 
-def _read(path: Path) -> Entry:
+def _read(path: Path) -> File:
     log = read(path)
     if not log.samples:
         raise PhialError("a sample log without samples", where=str(path), do="evaluate first, or leave it out")
-    return Entry(path, hashlib.sha256(path.read_bytes()).hexdigest(), log)
+    return File(path, hashlib.sha256(path.read_bytes()).hexdigest(), log)
 
 
-def _runs(entries: Sequence[Entry]) -> list[Entry]:
+def _runs(files: Sequence[File]) -> list[Entry]:
     """The runs, each with the extractors that read it: logs of one run hold the same replies."""
     runs: dict[tuple[str, ...], Entry] = {}
-    for entry in entries:
-        run = entry.log.run
-        key = (run.task, run.protocol, run.sha256, *_model(run), _replies(entry.log))
-        first = runs.get(key)
-        if first is None:
-            runs[key] = entry
-        elif run.extractor == first.log.run.extractor or run.extractor in first.variants:
-            where = f"{first.path} and {entry.path}"
-            raise PhialError(f"the same replies, read by {run.extractor!r}, twice", where=where, do="leave one out")
-        else:
-            runs[key] = replace(first, variants={**first.variants, run.extractor: entry.log})
+    for file in files:
+        run = file.log.run
+        key = (run.task, run.protocol, run.sha256, *_model(run), _replies(file.log))
+        entry = runs.get(key)
+        if entry is None:
+            runs[key] = Entry(file)
+            continue
+        for known in (entry.file, *entry.others):
+            if known.log.run.extractor == run.extractor:
+                where = f"{known.path} and {file.path}"
+                raise PhialError(f"the same replies, read by {run.extractor!r}, twice", where=where, do="leave one out")
+        runs[key] = replace(entry, others=(*entry.others, file))
     return list(runs.values())
 
 

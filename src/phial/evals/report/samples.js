@@ -13,7 +13,7 @@
   const list = find("list"), rail = find("rail"), sheet = find("sheet"), told = find("told"), browser = find("browser");
   const form = { task: find("by-task"), model: find("by-model"), rule: find("by-rule"), tag: find("by-tag"),
     mark: find("by-mark"), text: find("by-text") };
-  const chips = [...document.querySelectorAll("#chips button")];
+  const chips = [...document.querySelectorAll("#chips [aria-pressed]")];
 
   function make(tag, name, ...content) {
     const element = document.createElement(tag);
@@ -167,7 +167,7 @@
     const needed = Math.ceil(list.clientHeight / height) + 2 * SPARE;
     if (rows.length !== needed) {
       rows = Array.from({ length: needed }, () => {
-        const row = make("div", "row", make("span", "mark"), make("span", "asked"), make("span", "given"), make("span", "whose"));
+        const row = make("div", "row", make("span", "mark"), make("span", "question"), make("span", "stated"), make("span", "whose"));
         row.setAttribute("role", "option");
         row.at = -1;
         return row;
@@ -191,7 +191,7 @@
     row.hidden = place >= shown.length;
     if (row.hidden) return;
     const at = shown[place], [of, , question, gold] = index.items[index.item[at]], mark = index.mark[at];
-    const [name, sign] = OUTCOMES[index.outcome[at]], [sigil, asked, given, whose] = row.children;
+    const [name, sign] = OUTCOMES[index.outcome[at]], [sigil, words, stated, whose] = row.children;
     row.id = `row-${place}`;
     row.style.transform = `translateY(${place * height}px)`;
     row.setAttribute("aria-setsize", shown.length);
@@ -200,10 +200,10 @@
     sigil.className = `mark ${name}`;
     sigil.textContent = sign;
     sigil.setAttribute("aria-label", name);
-    asked.textContent = question || "(no question)";
-    given.textContent = mark & NONE ? (mark & TRUNCATED ? "cut off" : "no answer") : index.answer[at];
-    given.classList.toggle("faint", Boolean(mark & NONE));
-    if (index.outcome[at] !== 1 && gold) given.append(make("span", "faint", " ≠ "), gold);
+    words.textContent = question || "(no question)";
+    stated.textContent = mark & NONE ? (mark & TRUNCATED ? "cut off" : "no answer") : index.answer[at];
+    stated.classList.toggle("faint", Boolean(mark & NONE));
+    if (index.outcome[at] !== 1 && gold) stated.append(make("span", "faint", " ≠ "), gold);
     whose.textContent = [index.tasks.length > 1 && index.tasks[of], index.models.length > 1 && index.models[index.model[at]],
       index.repeat[at] && `reply ${index.repeat[at] + 1}`].filter(Boolean).join(" · ");
     if (index.models.length > 1) whose.prepend(make("i", `key m${index.model[at] % 12}`));
@@ -359,4 +359,7 @@
   find("loading").remove();
   measure();
   if (!follow()) filter(false);
-})().catch((error) => { document.getElementById("loading").textContent = `The samples cannot be shown: ${error}. A browser of 2023 or later is needed.`; });
+})().catch((error) => {
+  const place = document.getElementById("loading") ?? document.getElementById("told");
+  place.textContent = `The samples cannot be shown: ${error}. A browser of 2023 or later is needed.`;
+});

@@ -191,4 +191,4 @@ def _parts(things: list[Any]) -> tuple[tuple[str, ...], list[int]]:
 
 
 def _squeezed(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
