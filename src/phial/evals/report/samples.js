@@ -6,7 +6,7 @@
   const OUTCOMES = [["wrong", "✗"], ["right", "✓"], ["partly", "◐"]];
   const MARKS = { none: NONE, truncated: TRUNCATED, disagree: DISAGREE, better: BETTER, worse: WORSE, clean: CLEAN, partial: PARTIAL, dirty: DIRTY };
   const NO_RULE = "(none)";
-  const SPARE = 6; // rows kept ready above and below what is seen
+  const SPARE = 3; // rows kept ready above and below what is seen
   const MOST_MARKED = 400;
 
   const find = (id) => document.getElementById(id);
