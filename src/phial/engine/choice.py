@@ -18,15 +18,15 @@ from phial.quant.folder import is_quantized, read_quantized
 
 SMALL = 50_000_000  # parameters, up to which the time goes to calls and numpy in float32 is the fastest
 LARGE = 1_000_000_000  # parameters, from which torch holds two bytes each and not four
-TOKENS = 8192  # that a cache holds unless more are asked for
+TOKENS = 8192  # that a cache holds at most unless more are asked for
 
 
-def load_engine(folder: Path, tokens: int = TOKENS, cache_bits: int = 16, threads: int | None = None) -> Engine:
+def load_engine(folder: Path, tokens: int | None = None, cache_bits: int = 16, threads: int | None = None) -> Engine:
     """An engine over a folder: int4 where it is quantized, numpy where it is a small Phi-3 block, torch for the rest.
 
     Args:
         folder: of a quantized model, or a checkpoint.
-        tokens: that the cache holds, of all sequences together (int4).
+        tokens: that the cache holds, of all sequences together; one context, or less, if left out (int4).
         cache_bits: 16 or 8 (int4).
         threads: of the kernels; one a core by default (int4).
 
@@ -43,7 +43,7 @@ def runs_small(config: ModelConfig) -> bool:
     return computes(config) and config.parameters <= SMALL
 
 
-def _backend(folder: Path, config: ModelConfig, tokens: int, cache_bits: int, threads: int | None) -> Backend:
+def _backend(folder: Path, config: ModelConfig, tokens: int | None, cache_bits: int, threads: int | None) -> Backend:
     if not is_quantized(folder):
         if runs_small(config):
             return NumpyBackend(config, read_arrays(folder, config))
@@ -55,7 +55,7 @@ def _backend(folder: Path, config: ModelConfig, tokens: int, cache_bits: int, th
         from phial.engine.int4_backend import Int4Backend
 
         model = read_quantized(folder)
-        room = min(tokens, config.max_position_embeddings)
+        room = tokens or min(TOKENS, config.max_position_embeddings)
         return Int4Backend(replace(model, matrices=resident(model.matrices)), room, cache_bits, threads)
     from phial.engine.torch_backend import TorchBackend
     from phial.quant.dequantized import dequantized_decoder

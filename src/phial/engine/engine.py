@@ -8,9 +8,11 @@ once: a thread then steps whenever there is work. `async for` over a stream star
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from phial.engine.plan import Limits
 from phial.engine.request import Generation, Request, Sampling, longest
 from phial.engine.resident import Pin
 from phial.engine.scheduler import Scheduler
+from phial.engine.score import score
 from phial.engine.sequence import Live
 from phial.engine.speculate import Drafts
 from phial.engine.stepper import Stepper
@@ -154,6 +157,8 @@ class Engine:
         watch: Callable[[int], None] | None = None,
         threads: int | None = None,
         adapter: str | None = None,
+        stop: tuple[str, ...] = (),
+        take: Callable[[int, Generation, float], None] | None = None,
     ) -> list[Generation]:
         """Answer prompts with continuous batching: a sequence that finishes gives its slot to the next prompt.
 
@@ -169,6 +174,8 @@ class Engine:
             threads: at most so many; as many as suit the machine and the number of prompts if left out. Backends that
                 can't be used by several have one.
             adapter: LoRA adapter of all, by name.
+            stop: strings that end an answer; see `Request`.
+            take: called as `watch` is, with the prompt's index, its answer, and the seconds since its turn came.
 
         Returns:
             One answer a prompt, in the order of the prompts.
@@ -182,18 +189,23 @@ class Engine:
             raise ValueError(f"{len(prompts)} prompts, {len(each)} samplings, {slots} slots")
         count, lock = 0, threading.Lock()
 
-        def finished(live: Live) -> None:
+        def finished(index: int, live: Live) -> None:
             nonlocal count
-            if watch and live.finish_reason in ("stop", "length"):
+            if live.finish_reason in ("stop", "length"):
                 try:
                     with lock:
                         count += 1
-                        watch(count)
+                        if take:
+                            take(index, live.generation(), time.perf_counter() - live.began)
+                        if watch:
+                            watch(count)
                 except Exception as error:  # to be raised here, not where the step was made
                     live.error = error
 
         lives = [
-            self._live(Request(ids, sampling, adapter=adapter), f"prompt {index}", done=finished)
+            self._live(
+                Request(ids, sampling, adapter=adapter, stop=stop), f"prompt {index}", done=partial(finished, index)
+            )
             for index, (ids, sampling) in enumerate(zip(prompts, each, strict=True))
         ]
         # Similar lengths side by side waste the least attention, and the longest do not come last.
@@ -265,6 +277,24 @@ class Engine:
                 return rows
             finally:
                 self.backend.free(handle)
+
+    def score(
+        self, prompt: Sequence[int], continuations: Sequence[Sequence[int]], adapter: str | None = None
+    ) -> list[np.ndarray]:
+        """How likely each token of some continuations of a prompt is; the prompt is computed once.
+
+        Args:
+            prompt: at least one token.
+            continuations: token ids of each.
+            adapter: LoRA adapter by name.
+
+        Returns:
+            float64 [tokens] of each: natural logarithms of the model's probabilities.
+
+        Raises:
+            PhialError: a continuation does not fit the context, or the adapter is not loaded.
+        """
+        return score(self._scheduler, prompt, continuations, self._adapters.find(adapter))
 
     def pin(self, request: Request) -> Pin:
         """Keep a prompt computed, for requests that begin with it and have its salt, adapter and images.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -76,6 +77,7 @@ def run_all(scheduler: Scheduler, source: deque[Live], slots: int) -> None:
     try:
         while True:
             while source and len(mine) < slots and (live := _next(source)):
+                live.began = time.perf_counter()
                 scheduler.submit(live)
                 mine.append(live)
             if not mine:

@@ -39,6 +39,7 @@ class Live:
         handle: the backend's, or None without a place in the cache.
         computed: tokens that the backend holds.
         long: LongRoPE's long factors.
+        began: when a batch gave it its turn, by `time.perf_counter`.
         arrival: orders sequences by age.
         siblings: the request's other answers, which are forked off when the prompt is computed.
         cancelled: nobody wants the answer any more.
@@ -67,6 +68,7 @@ class Live:
         self.handle: int | None = None
         self.computed = 0
         self.long = self.cancelled = False
+        self.began = 0.0
         self.arrival = (0, sample)
         self.siblings: list[Live] = []
         self.finish_reason: FinishReason | None = None

@@ -194,10 +194,12 @@ def _names(first: Run, second: Run) -> tuple[str, str]:
         return first.model, second.model
     keys = [key for key in first.identity if first.identity[key] != second.identity.get(key)]
     if keys:
-        return tuple(f"{run.model} ({keys[0]} {_shown(run.identity.get(keys[0]), 12)})" for run in (first, second))
-    if first.protocol != second.protocol:
-        return tuple(f"{run.model} ({run.protocol})" for run in (first, second))
-    return f"{first.model} (first)", f"{second.model} (second)"
+        marks = [f"{keys[0]} {_shown(run.identity.get(keys[0]), 12)}" for run in (first, second)]
+    elif first.protocol != second.protocol:
+        marks = [first.protocol, second.protocol]
+    else:
+        marks = ["first", "second"]
+    return f"{first.model} ({marks[0]})", f"{second.model} ({marks[1]})"
 
 
 def _differences(
@@ -218,7 +220,8 @@ def _differences(
             found.append(Difference(name, "", f"{differ:,} of {len(pairs):,} shared items have others", True))
     missing = [max(0, log.run.items * log.run.repeats - len(log.samples)) for log in (first, second)]
     if any(missing):
-        found.append(Difference("unfinished", *(f"{count:,} replies missing" for count in missing), True))
+        one, other = (f"{count:,} replies missing" for count in missing)
+        found.append(Difference("unfinished", one, other, True))
     tell("items asked", first.run.items, second.run.items)
     tell("protocol", first.run.protocol, second.run.protocol)
     tell("protocol's description", first.run.description, second.run.description)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from phial.errors import PhialError
+from phial.evals.line_file import objects
 
 FORMAT = 1
 _T = TypeVar("_T")
@@ -54,14 +57,14 @@ class Sample:
     Attributes:
         item: its item's id.
         repeat: 0 for the first or only reply.
-        prompt: as it was asked: messages, or a string that was continued.
+        prompt: the item's: messages, which the run's system message stands before, or a string that was continued.
         reply: the model's text, thinking included.
         reasoning: thinking that the server kept apart.
         finish: "stop", "length", "prompt-too-long", "refused".
         prompt_tokens: None where the server did not say.
         tokens: of the reply, thinking included.
         seconds: from question to end of the answer; others were answered beside it.
-        options: (log probability, tokens) of each option, for items that have them.
+        options: (log probability, tokens) of each option, for items that have them; NaN where the model gave none.
         gold: the right answer.
         tags: of the item.
         answer: what was extracted, None if nothing.
@@ -70,7 +73,9 @@ class Sample:
         score: the grade, 0 to 1.
         detail: why.
         parts: further figures, as in `Grade`.
-        cpu_seconds: of all that was computed for this reply; None for a server elsewhere.
+        cpu_seconds: of this process, since the reply before it ended: what is computed for several replies at a time
+            can't be told apart, but the sum is right. None for a server elsewhere.
+        joules: of the machine's processors, in the same way; None where the machine does not tell.
     """
 
     item: str
@@ -92,6 +97,7 @@ class Sample:
     detail: str = ""
     parts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     cpu_seconds: float | None = None
+    joules: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,9 +109,15 @@ class Log:
 
 
 def line(record: Run | Sample) -> str:
-    """One line of a log, its line feed included."""
-    fields = {"format": FORMAT, **asdict(record)} if isinstance(record, Run) else asdict(record)
-    return json.dumps(fields, ensure_ascii=False) + "\n"
+    """One line of a log, its line feed included; JSON of text that UTF-8 can hold, whatever a model wrote."""
+    fields = asdict(record)
+    if isinstance(record, Run):
+        fields = {"format": FORMAT, **fields}
+    else:
+        fields["options"] = [[value if math.isfinite(value) else None, count] for value, count in record.options]
+    # Half a surrogate pair becomes the escape that JSON has for it.
+    text = json.dumps(fields, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def read(path: Path) -> Log:
@@ -114,33 +126,56 @@ def read(path: Path) -> Log:
     Raises:
         PhialError: there is none, or a line is damaged.
     """
-    lines = _lines(path)
+    lines = objects(path)
     first = next(lines, None)
     if first is None:
         raise PhialError("an empty sample log", where=str(path), do="remove it and evaluate again")
-    number, fields = first
+    return Log(read_run(*first), tuple(read_sample(fields, where) for fields, where in lines))
+
+
+def read_run(fields: dict[str, Any], where: str) -> Run:
+    """The run that a log's first line tells of.
+
+    Raises:
+        PhialError: it is of another version, or damaged.
+    """
     if fields.pop("format", None) != FORMAT:
-        raise PhialError("no sample log of this version", where=str(path), do="evaluate again with this version")
-    run = _made(Run, fields, path, number)
-    return Log(run, tuple(_made(Sample, fields, path, number) for number, fields in lines))
+        raise PhialError("no sample log of this version", where=where, do="evaluate again with this version")
+    return _made(Run, fields, where)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_sample(fields: dict[str, Any], where: str) -> Sample:
+    """The sample of another line.
+
+    Raises:
+        PhialError: it is damaged.
+    """
+    sample = _made(Sample, fields, where)
     try:
-        with path.open(encoding="utf-8") as file:
-            for number, text in enumerate(file, 1):
-                fields = json.loads(text)
-                if not isinstance(fields, dict):
-                    raise PhialError("damaged sample log: no object", where=f"{path}, line {number}")
-                yield number, fields
-    except (OSError, ValueError) as error:
-        raise PhialError(f"can't read sample log: {error}", where=str(path)) from error
+        options = tuple((math.nan if value is None else float(value), int(count)) for value, count in sample.options)
+        parts = {name: (float(share), float(weight)) for name, (share, weight) in sample.parts.items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _damaged(error, where) from error
+    prompt = sample.prompt if isinstance(sample.prompt, str) else tuple(map(tuple, sample.prompt))
+    return replace(sample, prompt=prompt, options=options, parts=parts)
 
 
-def _made(kind: type[_T], fields: dict[str, Any], path: Path, number: int) -> _T:
+def write(path: Path, log: Log) -> None:
+    """Put a whole log in the place of what is there, in one moment."""
+    aside = path.with_name(path.name + ".partial")
+    with aside.open("w", encoding="utf-8") as file:
+        file.writelines(line(record) for record in (log.run, *log.samples))
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def _made(kind: type[_T], fields: dict[str, Any], where: str) -> _T:
     try:
         return kind(**fields)
     except TypeError as error:
-        raise PhialError(
-            f"damaged sample log: {error}", where=f"{path}, line {number}", do="cut the file before that line"
-        ) from error
+        raise _damaged(error, where) from error
+
+
+def _damaged(error: Exception, where: str) -> PhialError:
+    return PhialError(f"damaged sample log: {error}", where=where, do="cut the file before that line")

@@ -39,7 +39,13 @@ def majorities(log: Log, ks: Sequence[int], same: Same | None = None) -> tuple[E
     """`majority_at` for several k, the answers compared once."""
     equal = cache(same or same_answer)
     ballots = [(len(item), *_ballot(item, equal)) for item in with_at_least(log, min(ks))]
-    return tuple(mean([[elected(groups, silent, k)] for size, groups, silent in ballots if size >= k]) for k in ks)
+    return tuple(
+        mean(
+            [[elected(groups, silent, k)] for size, groups, silent in ballots if size >= k],
+            sum(size for size, _, _ in ballots if size >= k),
+        )
+        for k in ks
+    )
 
 
 def same_answer(one: str, other: str) -> bool:

@@ -83,11 +83,12 @@ def paired_ratios(items: Sequence[tuple[float, float, float, float]], first: Est
     ]
     half = t_quantile(0.975, count - 1) * _deviation(residuals) / math.sqrt(count) if count > 1 else math.inf
     bounded = all(0 <= a <= b and 0 <= c <= d for a, b, c, d in items)
-    # Unseen items may differ by a whole point either way, or by as much as the ratios are large.
-    reach = (1 + value, 1 - value) if bounded else (max(abs(first.value), abs(second.value), 1e-12),) * 2
-    low, high = (value - max(half, reach[0] * unseen(count)), value + max(half, reach[1] * unseen(count)))
-    if bounded:
-        low, high = max(-1.0, low), min(1.0, high)
+    least = unseen(count) * max(abs(first.value), abs(second.value), 1e-12)
+    if bounded:  # unseen items may differ by a whole point either way
+        low = max(-1.0, value - max(half, unseen(count) * (1 + value)))
+        high = min(1.0, value + max(half, unseen(count) * (1 - value)))
+    else:
+        low, high = (value - half, value + half) if half > 1e-9 * least else (value - least, value + least)
     return Estimate(value, low, high, count, first.samples + second.samples, "t, paired")
 
 
@@ -104,7 +105,7 @@ def detectable_shares(first: int, second: int, items: int) -> float:
     def short(gap: float) -> bool:
         share = max(discordant, gap)
         needed = (Z95 * math.sqrt(share) + _POWER * math.sqrt(share - gap * gap)) ** 2 / (gap * gap)
-        return needed > items
+        return needed + 1 / gap > items  # the exact test needs that many more: the correction for continuity
 
     return _bisect(short, 1e-9, 1.0)
 

@@ -95,7 +95,7 @@ def pass_at(log: Log, k: int) -> Estimate:
         k: replies drawn without replacement from those there are.
     """
     counted = with_at_least(log, k)
-    return mean([[pass_share(len(item), sum(s.score >= 1 for s in item), k)] for item in counted])
+    return mean([[pass_share(len(item), sum(s.score >= 1 for s in item), k)] for item in counted], _replies(counted))
 
 
 def pass_share(replies: int, right: int, k: int) -> float:
@@ -113,7 +113,8 @@ def best_of(log: Log, k: int, value: Callable[[Sample], float] | None = None) ->
             is what a perfect chooser would reach.
     """
     worth = value or (lambda sample: sample.score)
-    return mean([[best_score([(worth(s), s.score) for s in item], k)] for item in with_at_least(log, k)])
+    counted = with_at_least(log, k)
+    return mean([[best_score([(worth(s), s.score) for s in item], k)] for item in counted], _replies(counted))
 
 
 def best_score(replies: Sequence[tuple[float, float]], k: int) -> float:
@@ -158,6 +159,10 @@ def with_at_least(log: Log, k: int) -> list[list[Sample]]:
     if k < 1:
         raise PhialError(f"no figure of {k} replies", do="ask for one or more")
     return [item for item in grouped(log.samples).values() if len(item) >= k]
+
+
+def _replies(items: Sequence[Sequence[Sample]]) -> int:
+    return sum(map(len, items))
 
 
 def _scored(items: Sequence[Sequence[Sample]]) -> Estimate:

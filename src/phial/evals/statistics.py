@@ -74,7 +74,7 @@ def gap(first: Estimate, second: Estimate) -> Estimate:
     )
 
 
-def mean(scores: Sequence[Sequence[float]]) -> Estimate:
+def mean(scores: Sequence[Sequence[float]], samples: int | None = None) -> Estimate:
     """The mean over items of the mean of each item's scores.
 
     One 0/1 score an item gives Wilson's interval. Else the variance is that of the items' means, and the interval is
@@ -82,9 +82,11 @@ def mean(scores: Sequence[Sequence[float]]) -> Estimate:
 
     Args:
         scores: of each item's replies, between 0 and 1; items without any are left out.
+        samples: replies behind the scores; as many as scores unless told.
     """
     counted = [item for item in scores if item]
-    return ratio([(sum(item) / len(item), 1.0) for item in counted], sum(map(len, counted)))
+    total = sum(map(len, counted)) if samples is None else samples
+    return ratio([(math.fsum(item) / len(item), 1.0) for item in counted], total)
 
 
 def ratio(items: Sequence[tuple[float, float]], samples: int | None = None) -> Estimate:
@@ -159,11 +161,12 @@ def _variance(value: float, weighted: Sequence[tuple[float, float]], total: floa
 
 
 def _unbounded(value: float, weighted: Sequence[tuple[float, float]], total: float, samples: int) -> Estimate:
-    """The t interval over items, cut at 0 where nothing is below; at least as wide as if unseen items were 0 or twice."""
+    """The t interval over items, cut at 0 where nothing is below."""
     count = len(weighted)
     least = 0.0 if all(share >= 0 for share, _ in weighted) else -math.inf
     if count == 1:
         return Estimate(value, least, math.inf, 1, samples, "none")
     half = t_quantile(0.975, count - 1) * math.sqrt(_variance(value, weighted, total))
-    half = max(half, abs(value) * unseen(count), 1e-12)
+    if half <= 1e-12 * abs(value):  # all alike, but unseen ones may be 0 or twice as much
+        half = max(abs(value) * unseen(count), 1e-12)
     return Estimate(value, max(least, value - half), value + half, count, samples, "t, clustered")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from phial.engine.request import Sampling
+from phial.errors import PhialError
 
 Messages = tuple[tuple[str, str], ...]  # (role, content); roles are "system", "user" and "assistant"
 
@@ -97,9 +99,14 @@ Extract = Callable[[str, Item], Extraction]  # of a reply without its thinking
 
 
 def likeliest(scores: Sequence[OptionScore], item: Item) -> Extraction:
-    """The option of the greatest log probability, by its number; the first of equals."""
+    """The option of the greatest log probability, without the space around it; the first of equals."""
     best = max(range(len(scores)), key=lambda index: scores[index].logprob)
     return Extraction(item.options[best].strip(), "likeliest")
+
+
+def nothing(item: Item) -> Grade:
+    """Without an answer, nothing is earned."""
+    return Grade(0.0)
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,10 @@ class Task:
         grade: an extracted answer, which is never None, against its item.
         sha256: of the data the items were read from, or of the generator's version and seed.
         choose: reads the log probabilities of items with options.
+        blank: the grade of a reply without an answer; its parts are those that other replies have.
+
+    Raises:
+        PhialError: there is no item, two have the same id, or there is no extractor of the protocol's name.
     """
 
     name: str
@@ -123,6 +134,17 @@ class Task:
     grade: Callable[[str, Item], Grade]
     sha256: str
     choose: Callable[[Sequence[OptionScore], Item], Extraction] = likeliest
+    blank: Callable[[Item], Grade] = nothing
+
+    def __post_init__(self) -> None:
+        counts = Counter(item.id for item in self.items)
+        twice = [name for name, count in counts.items() if count > 1]
+        if twice or not counts:
+            what = f"{len(twice)} ids are there more than once, such as {twice[0]!r}" if twice else "no items"
+            raise PhialError(what, where=f"task {self.name}", do="look at the benchmark's files")
+        if self.protocol.extractor not in self.extractors:
+            what = f"the protocol {self.protocol.name!r} wants the extractor {self.protocol.extractor!r}"
+            raise PhialError(what, where=f"task {self.name}", do=f"use one of {', '.join(self.extractors)}")
 
     @property
     def extract(self) -> Extract:

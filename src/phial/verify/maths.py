@@ -36,6 +36,7 @@ _THOUSANDS = re.compile(r"(?<![\d.])(\d{1,3})((?:(?:,|\{,\}|\\,|\\!,|,\\!)\d{3})
 _WRAPPINGS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`"))
 _NOT_A_NUMBER = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _WORDS = re.compile(r"[^\W\d_]+(?:[\s'-]+[^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]{2}")  # "p - q" has none
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
 _NUMBER_NAME = re.compile(r"\b(?:pi|e|i|oo|infinity|infty|sqrt|sin|cos|tan|log|ln|exp)\b", re.IGNORECASE)
 _TOWER = re.compile(r"(?:\^|\*\*)\s*[{(]*\s*[\d.]+\s*(?:\^|\*\*)", re.ASCII)
@@ -214,7 +215,7 @@ def _rounded(one: _Number, other: _Number) -> bool:
 
 def _only_words(text: str) -> bool:
     """Whether an answer is plain words of two letters and more, such as a name, which algebra can't read."""
-    return bool(_WORDS.fullmatch(text)) and len(text) > 2 and not _NUMBER_NAME.search(text)
+    return bool(_WORDS.fullmatch(text)) and bool(_WORD.search(text)) and len(text) > 2 and not _NUMBER_NAME.search(text)
 
 
 def _kind(text: str) -> str:
