@@ -72,7 +72,7 @@ def pack(logs: Logs, marks: Mapping[tuple[int, int, str], int]) -> Packed:
             mark = marks.get((number, entry.model, sample.item), 0)
             mark |= NONE * (sample.answer is None) | TRUNCATED * sample.truncated
             mark |= DISAGREE * any(answer != sample.answer for _, answer, _, _ in others)
-            prompt = prompts.of(json.dumps(_prompt(sample.prompt)))
+            prompt = prompts.of(json.dumps(_prompt(sample.prompt, entry.log.run.system)))
             rule = rules.of(_shown(sample.rule))
             rows.append((entry.model, item, sample.repeat, outcome(sample), rule, mark, prompt))
             answers.append("" if sample.answer is None else _shown(sample.answer))
@@ -132,6 +132,7 @@ def _text(sample: Sample, others: list[tuple[str, str | None, str, float]]) -> l
         sample.tokens,
         _finite(sample.seconds),
         _finite(sample.cpu_seconds),
+        _finite(sample.joules),
         [[_shown(name), _finite(share), _finite(weight)] for name, (share, weight) in sample.parts.items()],
         [[_finite(logprob), tokens] for logprob, tokens in sample.options],
         [
@@ -141,10 +142,12 @@ def _text(sample: Sample, others: list[tuple[str, str | None, str, float]]) -> l
     ]
 
 
-def _prompt(prompt: Any) -> Any:
+def _prompt(prompt: Any, system: str) -> Any:
+    """A prompt as it was asked: the run's system message stands before a chat's own."""
     if isinstance(prompt, str):
         return _long(prompt)
-    return [[_shown(role), _long(text)] for role, text in prompt]
+    before = [("system", system)] if system else []
+    return [[_shown(role), _long(text)] for role, text in (*before, *prompt)]
 
 
 def _question(prompt: Any) -> str:
