@@ -107,7 +107,7 @@ def _continued(log: Log, sample: Sample) -> str:
 def _messages(log: Log, sample: Sample) -> list[tuple[str, str]]:
     """A chat as it was asked: the run's system message stands before the item's own messages."""
     before = [("system", log.run.system)] if log.run.system else []
-    return [*before, *((role, text) for role, text in sample.prompt if not before or role != "system")]
+    return [*before, *sample.prompt]
 
 
 def _generation(sampling: Mapping[str, Any]) -> dict[str, Any]:
