@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phial.errors import PhialError
 from phial.evals.budget import Point, by_samples, by_tokens
 from phial.evals.compare import Comparison, compare_all
-from phial.evals.contamination import Contamination
 from phial.evals.extraction_table import extraction_table
 from phial.evals.log import Log
 from phial.evals.report.logs import Contest, Entry, Logs
@@ -19,6 +18,9 @@ from phial.evals.report.samples import BETTER, CLEAN, DIRTY, PARTIAL, WORSE
 from phial.evals.scores import by_tag, grouped, mean_at, summary, tags
 from phial.evals.statistics import Estimate, amount
 from phial.page.printable import cut, printable
+
+if TYPE_CHECKING:
+    from phial.evals.contamination import Contamination
 
 GROUPS = 200  # values of a tag; with more it names items rather than kinds of them
 SIGNIFICANT = 0.05

@@ -135,10 +135,7 @@ def _text(sample: Sample, others: list[tuple[str, str | None, str, float]]) -> l
         _finite(sample.joules),
         [[label(name), _finite(share), _finite(weight)] for name, (share, weight) in sample.parts.items()],
         [[_finite(logprob), tokens] for logprob, tokens in sample.options],
-        [
-            [label(name), answer and label(answer), label(rule), _finite(score)]
-            for name, answer, rule, score in others
-        ],
+        [[label(name), answer and label(answer), label(rule), _finite(score)] for name, answer, rule, score in others],
     ]
 
 
