@@ -5,7 +5,8 @@
 Replies are those of a model: some sentences with numbers and formulas in them, then an answer, in a box or behind
 "Answer:"; numbers, fractions, roots, intervals, sets, matrices, words and units, three of ten wrong. Each side extracts
 and grades all of them, by turns; nothing is remembered from one round to the next. Verdicts are compared one by one,
-and those that differ are printed. math-verify's loop runs in this Python, lm-eval's in PEER (with its extra `math`).
+and those that differ are printed. math-verify's loop runs in this Python, lm-eval's in PEER (with its extra `math`),
+on a part of the replies at even distances, for it takes long: its time is scaled up.
 The limit beside the ratio: the time that extraction alone takes, without any comparison. The last line is JSON.
 """
 
@@ -23,12 +24,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from replies import expressions, numbers
-
 from phial.evals import extract
 from phial.evals.answers import maths_grade
 from phial.evals.task import Item
 from phial.verify import algebra_workers
+from replies import competition, numbers
 
 LEAST_RATIO = 3.0
 HERE = Path(__file__).parent
@@ -38,21 +38,8 @@ _FRAMES = ("So the answer is $\\boxed{{{0}}}$.", "$\\boxed{{{0}}}$", "Answer: ${
 
 def made(count: int) -> list[tuple[str, str]]:
     """Half of the replies to word problems, half to competition problems; each with its right answer."""
-    word = [
-        (f"{reply}\n\nAnswer: ${reply_number}$", gold)
-        for (reply, gold), reply_number in zip(numbers(count // 2, 1), _shown(count // 2), strict=True)
-    ]
-    return [*word, *expressions(count - count // 2, 1, nasty=False, frames=_FRAMES)]
-
-
-def _shown(count: int) -> list[str]:
-    """What the word problems' replies end with: three of ten are wrong."""
-    import random
-
-    draw = random.Random(2)
-    return [
-        gold if draw.random() < 0.7 else str(int(gold) + draw.choice((-10, 1, 7, 100))) for _, gold in numbers(count, 1)
-    ]
+    half = count // 2
+    return [*numbers(half, 1, _FRAMES), *competition(count - half, 1, _FRAMES)]
 
 
 def graded(reply: str, gold: str) -> tuple[bool, str]:
@@ -97,6 +84,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--peer", help="a Python with lm-eval[math]")
+    parser.add_argument("--peer-replies", type=int, default=500, help="of them, that lm-eval grades in a round")
     options = parser.parse_args()
     pairs = made(options.replies)
     sides = {"math-verify": sys.executable} | ({"lm-eval": options.peer} if options.peer else {})
@@ -108,11 +96,13 @@ def main() -> None:
         seconds, verdicts, tiers = ours(pairs, options.workers)
         mine.append(seconds)
         for name, python in sides.items():
-            answer = theirs(python, name, pairs)
-            other[name].append(answer["seconds"])
+            part = pairs[:: max(1, len(pairs) // options.peer_replies)] if name == "lm-eval" else pairs
+            answer = theirs(python, name, part)
+            other[name].append(answer["seconds"] * len(pairs) / len(part))
+            said = verdicts[:: max(1, len(pairs) // options.peer_replies)] if name == "lm-eval" else verdicts
             differing[name] = [
                 (reply[-60:], gold, verdict)
-                for (reply, gold), verdict, theirs_ in zip(pairs, verdicts, answer["verdicts"], strict=True)
+                for (reply, gold), verdict, theirs_ in zip(part, said, answer["verdicts"], strict=True)
                 if verdict != theirs_
             ]
         times = ", ".join(f"{name} {values[-1]:.1f} s" for name, values in other.items())

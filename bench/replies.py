@@ -31,9 +31,9 @@ _MATHS_FRAMES = (
 )  # fmt: skip
 _LETTER_FRAMES = (
     "The answer is ({0}).", "the answer is {0}", "Answer: {0}", "**Answer: {0}**", "answer is {0}), as said", "({0})",
-    "The answer is: {0}", "The correct answer is ({0}). The answer is (A).", "{0}", "answer is \\({0}\\)", 
-    "None of them", "The answer is\n({0})", "I think that the answer is (\n{0})", "answer is  {0}", "The answer is Apples",
-    "answer:\n{0}",
+    "The answer is: {0}", "The correct answer is ({0}). The answer is (A).", "{0}", "answer is \\({0}\\)",
+    "None of them", "The answer is\n({0})", "I think that the answer is (\n{0})", "answer is  {0}",
+    "The answer is Apples", "answer:\n{0}",
 )  # fmt: skip
 # (right answer, the same otherwise written, wrong ones)
 EXPRESSIONS: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
@@ -63,15 +63,21 @@ NASTY = (
 )  # fmt: skip
 
 
-def numbers(count: int, seed: int = 0) -> list[tuple[str, str]]:
-    """Replies to word problems, and the right number of each; two of five are wrong."""
+def numbers(count: int, seed: int = 0, frames: Sequence[str] = _NUMBER_FRAMES) -> list[tuple[str, str]]:
+    """Replies to word problems, and the right number of each; two of five are wrong.
+
+    Args:
+        count: how many.
+        seed: of the choice.
+        frames: in which an answer stands.
+    """
     draw = random.Random(f"numbers {seed}")
     made = []
     for index in range(count):
         gold = draw.choice((draw.randint(0, 99), draw.randint(100, 99_999), draw.randint(-50, 0)))
         shown = gold if draw.random() < 0.6 else gold + draw.choice((-10, -1, 1, 10, 100))
         written = draw.choice((str(shown), f"{shown:,}", f"{shown}.00", f"{shown}.5"))
-        frame = _NUMBER_FRAMES[index % len(_NUMBER_FRAMES)].format(written)
+        frame = frames[index % len(frames)].format(written)
         made.append((_told(draw, frame), str(gold)))
     return made
 
@@ -87,27 +93,62 @@ def letters(count: int, seed: int = 0) -> list[tuple[str, str]]:
     return made
 
 
-def expressions(
-    count: int, seed: int = 0, nasty: bool = True, frames: Sequence[str] = _MATHS_FRAMES
-) -> list[tuple[str, str]]:
-    """Replies to competition problems, and the right answer of each; three of ten are wrong.
-
-    Args:
-        count: how many.
-        seed: of the choice.
-        nasty: with what no answer should be, now and then.
-        frames: in which an answer stands.
-    """
+def expressions(count: int, seed: int = 0) -> list[tuple[str, str]]:
+    """Replies to competition problems, and the right answer of each; with what no answer should be, now and then."""
     draw = random.Random(f"expressions {seed}")
     made = []
     for index in range(count):
-        gold, others, wrong = draw.choice(EXPRESSIONS)
-        chance = draw.random()
-        shown = gold if chance < 0.3 else draw.choice(others) if chance < 0.7 else draw.choice(wrong)
-        if nasty and draw.random() < 0.1:
+        gold, shown = _shown(draw, draw.choice(EXPRESSIONS))
+        if draw.random() < 0.1:
             shown = draw.choice(NASTY)
+        made.append((_told(draw, _MATHS_FRAMES[index % len(_MATHS_FRAMES)].format(shown)), gold))
+    return made
+
+
+def competition(count: int, seed: int, frames: Sequence[str]) -> list[tuple[str, str]]:
+    """Replies to competition problems whose answers all have quantities of their own; three of ten are wrong."""
+    draw = random.Random(f"competition {seed}")
+    made = []
+    for index in range(count):
+        gold, shown = _shown(draw, _drawn(draw))
         made.append((_told(draw, frames[index % len(frames)].format(shown)), gold))
     return made
+
+
+def _shown(draw: random.Random, family: tuple[str, tuple[str, ...], tuple[str, ...]]) -> tuple[str, str]:
+    gold, others, wrong = family
+    chance = draw.random()
+    return gold, gold if chance < 0.4 else draw.choice(others) if chance < 0.7 else draw.choice(wrong)
+
+
+def _drawn(draw: random.Random) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """A right answer, other ways to write it, and wrong ones; kinds as often as in MATH, roughly."""
+    a, b, c = draw.randint(2, 40), draw.randint(2, 40), draw.randint(41, 97)
+    kind = draw.choices(range(10), (40, 18, 9, 7, 8, 6, 4, 4, 2, 2))[0]
+    return (
+        (str(a * b), (f"{a * b}.0", f"{a * b:,}"), (str(a * b + 1), str(-a * b), str(a))),
+        (
+            f"\\frac{{{a}}}{{{c}}}",
+            (f"\\dfrac{{{a}}}{{{c}}}", f"{a}/{c}"),
+            (f"\\frac{{{a + 1}}}{{{c}}}", f"{c}/{a}", str(a)),
+        ),
+        (
+            f"{a}\\sqrt{{{c}}}",
+            (f"\\sqrt{{{a * a * c}}}", f"{a} \\sqrt{{{c}}}"),
+            (f"{a + 1}\\sqrt{{{c}}}", f"\\sqrt{{{c}}}"),
+        ),
+        (
+            f"\\frac{{{a}\\pi}}{{{c}}}",
+            (f"\\frac{{{a}}}{{{c}}}\\pi", f"\\frac{{{a} \\pi}}{{{c}}}"),
+            (f"\\frac{{\\pi}}{{{c}}}", str(a)),
+        ),
+        (f"x^2+{a + b}x+{a * b}", (f"(x+{a})(x+{b})", f"{a * b}+{a + b}x+x^2"), (f"x^2-{a + b}x+{a * b}", f"x^2+{a}x")),
+        (f"({a},{b})", (f"({a}, {b})", f"\\left({a},{b}\\right)"), (f"({b + 1},{a})", f"[{a},{c}]", str(a))),
+        (f"[{a},{c})", (f"[{a}, {c})", f"\\left[{a},{c}\\right)"), (f"({a},{c})", f"[{a},{c}]", f"[{b},{c + 1})")),
+        (f"{a}-{b}i", (f"{a} - {b}i", f"-{b}i+{a}"), (f"{a}+{b}i", f"{b}-{c}i")),
+        (f"\\{{{a},{b},{c}\\}}", (f"\\{{{c},{b},{a}\\}}",), (f"\\{{{a},{c + 1}\\}}", str(a))),
+        (f"{a}^\\circ", (str(a), f"{a}^{{\\circ}}"), (str(a + 1), f"{c}^\\circ")),
+    )[kind]
 
 
 def _told(draw: random.Random, end: str) -> str:

@@ -229,7 +229,7 @@ def _by_value(one: str, other: str) -> bool | None:
     if first is not None and second is not None:
         return numeric.same(first, second)
     many, others = numeric.values(one), numeric.values(other)
-    if many is None or others is None or many[:2] != others[:2]:
+    if many is None or others is None or (many[0] == r"\{") != (others[0] == r"\{"):
         return None
     if many[0] == r"\{":
         found, right = ({round(part.real, 9) + round(part.imag, 9) * 1j for part in side[2]} for side in (many, others))
@@ -237,7 +237,10 @@ def _by_value(one: str, other: str) -> bool | None:
     if len(many[2]) != len(others[2]):
         return False
     equal = [numeric.same(part, against) for part, against in zip(many[2], others[2], strict=True)]
-    return False if False in equal else None if None in equal else True
+    if False in equal:
+        return False
+    # Algebra knows which brackets are those of intervals.
+    return None if None in equal or many[:2] != others[:2] else True
 
 
 def _kind(text: str) -> str:

@@ -12,7 +12,7 @@ import math
 import re
 
 _TOKEN = re.compile(
-    r"\s+|\\[ ,;:!]|(?P<number>\d+(?:\.\d+)?|\.\d+)"
+    r"\s+|\\[ ,;:!]|\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|(?P<number>\d+(?:\.\d+)?|\.\d+)"
     r"|\\(?P<command>[dt]?frac|sqrt|pi|cdot|times|div|left|right)(?![a-zA-Z])\s*|(?P<letter>[a-zA-Z])|(?P<sign>[-+*/^(){}\[\]])",
     re.ASCII,
 )
