@@ -55,9 +55,8 @@ def graded(reply: str, gold: str) -> tuple[bool, str]:
 def ours(pairs: list[tuple[str, str]], workers: int) -> tuple[float, list[bool], Counter[str]]:
     """Seconds, verdicts and tiers; processes of algebra are warm, as the peers' imports are, and remember nothing."""
     algebra_workers._workers.cache_clear()
-    graded("\\boxed{\\sqrt{4}}", "2")
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda index: graded(f"\\boxed{{\\sqrt{{{index + 5}}}}}", "2"), range(workers * 2)))
+        list(pool.map(lambda index: graded(f"\\boxed{{\\sin {index}}}", "2"), range(workers * 4)))
         started = time.perf_counter()
         made = list(pool.map(lambda pair: graded(*pair), pairs))
         seconds = time.perf_counter() - started
