@@ -208,7 +208,8 @@ def like_lm_eval(reply: str, item: Item) -> Extraction:
 def like_lm_eval_instruct(reply: str, item: Item) -> Extraction:
     """lm-eval's `mbpp_instruct`: the reply's first block, as if the server had written an opening fence before it.
 
-    Fault kept: where it has not, the first block is the prose before the model's own.
+    Faults kept: a reply that begins with code loses its first word to the fence, as if that named the language; where
+    the server has not written the fence, the first block is the prose before the model's own.
     """
     text = "```" + reply
     found = _first_block(text) or _first_block(text.replace("```python", "```"))
