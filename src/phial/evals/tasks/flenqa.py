@@ -117,7 +117,7 @@ def make(
         "flenqa", VERSION, seed=seed, items=items, protocol=protocol, axes=[chosen, list(kinds), paddings, dispersions]
     )
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("flenqa", protocol_of(PROTOCOLS, protocol, "flenqa"), tuple(made), extractors, grade, key)
+    return Task("flenqa", protocol_of(PROTOCOLS, protocol, "flenqa"), tuple(made), extractors, grade, key, blank=blank)
 
 
 def _prompt(asked: Problem, text: str, protocol: str) -> str:
@@ -182,3 +182,8 @@ def grade(answer: str, item: Item) -> Grade:
     """Right or wrong, and apart for true and for false statements."""
     right = float(answer == item.gold)
     return Grade(right, parts={f"of those that are {item.gold}": (right, 1.0)})
+
+
+def blank(item: Item) -> Grade:
+    """Wrong."""
+    return Grade(0.0, parts={f"of those that are {item.gold}": (0.0, 1.0)})

@@ -87,7 +87,7 @@ def make(
         made.append(Item(f"{index:05}", (("user", question.prompt),), list(question.answers), tags))
     key = identity("needle", VERSION, seed=seed, items=items, axes=[list(lengths), list(kinds), list(depths)])
     extractors = {"phial": extract, "compat:ruler": extract_as_ruler}
-    return Task("needle", protocol_of(PROTOCOLS, protocol, "needle"), tuple(made), extractors, grade, key)
+    return Task("needle", protocol_of(PROTOCOLS, protocol, "needle"), tuple(made), extractors, grade, key, blank=blank)
 
 
 def _needles(keys: int, values: int, asked: int) -> Callable[[int, float, Random], Question]:
@@ -232,3 +232,8 @@ def grade(answer: str, item: Item) -> Grade:
             "precision": (hits, len(named)),
         },
     )
+
+
+def blank(item: Item) -> Grade:
+    """Nothing found; of nothing named no share is right or wrong."""
+    return Grade(0.0, parts={"all and no others": (0.0, 1.0), "recall": (0.0, len(item.gold))})

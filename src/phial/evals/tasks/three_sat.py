@@ -77,7 +77,7 @@ def make(
         made.append(Item(f"{index:05}", (("user", prompt),), tags["kind"], tags, data={"clauses": clauses}))
     key = identity("3sat", VERSION, seed=seed, items=items, protocol=protocol, variables=list(variables), ratio=ratio)
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("3sat", protocol_of(PROTOCOLS, protocol, "3sat"), tuple(made), extractors, grade, key)
+    return Task("3sat", protocol_of(PROTOCOLS, protocol, "3sat"), tuple(made), extractors, grade, key, blank=blank)
 
 
 def _formula(variables: int, clauses: int, satisfiable: bool, source: Random) -> list[Clause]:
@@ -194,3 +194,8 @@ def _check(answer: str, item: Item) -> tuple[bool, str]:
             return False, f"{name} has two values"
     broken = [clause for clause in item.data["clauses"] if not satisfied([clause], values)]
     return not broken, f"{len(broken)} of {len(item.data['clauses'])} clauses are not satisfied" if broken else ""
+
+
+def blank(item: Item) -> Grade:
+    """Wrong."""
+    return Grade(0.0, parts={f"of those that are {item.gold}": (0.0, 1.0)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from random import Random
 
@@ -18,6 +19,8 @@ from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 VERSION = 1  # of what is generated from a seed; a golden test asks for the next when that changes
 CITIES = (5, 6, 7, 8, 9)
 LOOKED_AT = 100_000  # characters at the end of a reply
+
+_RATIO = "shortest by own length"
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "phial": Protocol("phial", "zero-shot, the tour must be a shortest one", Sampling(max_tokens=4096)),
@@ -65,7 +68,7 @@ def make(seed: int = 0, items: int = 100, protocol: str = "phial", cities: Seque
         made.append(Item(f"{index:05}", (("user", prompt),), shortest(distances), tags, data={"distances": distances}))
     key = identity("tsp", VERSION, seed=seed, items=items, protocol=protocol, cities=list(cities))
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("tsp", protocol_of(PROTOCOLS, protocol, "tsp"), tuple(made), extractors, grade, key)
+    return Task("tsp", protocol_of(PROTOCOLS, protocol, "tsp"), tuple(made), extractors, grade, key, blank=blank)
 
 
 def _map(count: int, source: Random) -> list[list[int]]:
@@ -150,11 +153,13 @@ def grade(answer: str, item: Item) -> Grade:
     if len(cities) > 1 and cities[0] == cities[-1]:
         cities.pop()
     if sorted(cities) != list(range(len(distances))):
-        return Grade(0.0, "no round trip through every city once", {"is a tour": (0, 1), _RATIO: (0, 1)})
+        return replace(blank(item), detail="no round trip through every city once")
     length = sum(distances[a][b] for a, b in zip(cities, [*cities[1:], cities[0]], strict=True))
     right = length == item.gold
     detail = "" if right else f"{length} long, the shortest is {item.gold}"
     return Grade(float(right), detail, {"is a tour": (1, 1), _RATIO: (item.gold / length, 1)})
 
 
-_RATIO = "shortest by own length"
+def blank(item: Item) -> Grade:
+    """No tour."""
+    return Grade(0.0, parts={"is a tour": (0.0, 1.0), _RATIO: (0.0, 1.0)})
