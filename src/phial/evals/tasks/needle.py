@@ -9,8 +9,7 @@ from itertools import islice, pairwise, product
 from random import Random
 
 from phial.engine.request import Sampling
-from phial.evals.extract import stated
-from phial.evals.generated import characters, identity, require, stream
+from phial.evals.generated import characters, identity, require, stated_list, stream
 from phial.evals.items import protocol_of
 from phial.evals.prose import nouns, qualities, sentences
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
@@ -188,14 +187,8 @@ def extract(reply: str, item: Item) -> Extraction:
     Only what looks like the wanted answers counts: codes of 7 digits, names of 5 capitals, words with a hyphen.
     """
     reply = reply[-LOOKED_AT:]
-    statement = stated(reply)
     lines = [line for line in reply.splitlines() if line.strip()]
-    behind = re.split(r"(?i)answer\W{0,3}:", reply)[-1] if statement else ""
-    for rule, text in (
-        (statement[1] if statement else "", statement[0] if statement else ""),
-        ("answer-list", behind),
-        ("last-line", lines[-1] if lines else ""),
-    ):
+    for text, rule in (stated_list(reply) or ("", ""), (lines[-1] if lines else "", "last-line")):
         if found := _named(text, item):
             return Extraction(", ".join(found), rule)
     return Extraction(None)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from phial.engine.request import Sampling
-from phial.evals.extract import boxed, stated
-from phial.evals.generated import identity, require, stream
+from phial.evals.extract import boxed
+from phial.evals.generated import identity, require, stated_list, stream
 from phial.evals.items import protocol_of
 from phial.evals.presets import PHI_4_REASONING
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
@@ -126,15 +126,12 @@ def extract(reply: str, item: Item) -> Extraction:
     Without any of them, the last line that says "unsatisfiable" or gives values counts.
     """
     reply = reply[-LOOKED_AT:].replace("**", "")
-    statement = stated(reply)
-    below = re.split(r"(?i)\banswer\W{0,3}:", reply)[-1] if statement else ""
     lines = [line for line in reply.splitlines() if _VALUE.search(line) or _NONE.search(line)]
-    for rule, text in (
-        ("boxed", boxed(reply) or ""),
-        (statement[1] if statement else "", statement[0] if statement else ""),
-        ("answer-list", below),
-        ("tagged", _tagged(reply) or ""),
-        ("last-line", lines[-1] if lines else ""),
+    for text, rule in (
+        (boxed(reply) or "", "boxed"),
+        stated_list(reply) or ("", ""),
+        (_tagged(reply) or "", "tagged"),
+        (lines[-1] if lines else "", "last-line"),
     ):
         if found := _values(text):
             return Extraction(found, rule)
