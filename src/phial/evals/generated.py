@@ -45,3 +45,13 @@ def stated_list(reply: str) -> tuple[str, str] | None:
         if below:
             return below, "answer-list"
     return stated(reply)
+
+
+def tagged(reply: str) -> str | None:
+    """What the last <final_answer> that is closed holds, up to the first closing tag behind it."""
+    opening, closing = "<final_answer>", "</final_answer>"
+    found, start = None, reply.find(opening)
+    while start >= 0 and (end := reply.find(closing, start)) >= 0:
+        found = reply[start + len(opening) : end]
+        start = reply.find(opening, end)
+    return found

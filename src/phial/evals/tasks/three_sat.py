@@ -9,7 +9,7 @@ from random import Random
 
 from phial.engine.request import Sampling
 from phial.evals.extract import boxed
-from phial.evals.generated import identity, require, stated_list, stream
+from phial.evals.generated import identity, require, stated_list, stream, tagged
 from phial.evals.items import protocol_of
 from phial.evals.presets import PHI_4_REASONING
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
@@ -130,7 +130,7 @@ def extract(reply: str, item: Item) -> Extraction:
     for text, rule in (
         (boxed(reply) or "", "boxed"),
         stated_list(reply) or ("", ""),
-        (_tagged(reply) or "", "tagged"),
+        (_solution(reply) or "", "tagged"),
         (lines[-1] if lines else "", "last-line"),
     ):
         if found := _values(text):
@@ -148,14 +148,13 @@ def _values(text: str) -> str | None:
     return UNSATISFIABLE if _NONE.search(text) else None
 
 
-def _tagged(reply: str) -> str | None:
+def _solution(reply: str) -> str | None:
     """The solution in the last <final_answer>{'Solution': '...'}</final_answer>."""
-    head, closed, _ = reply.rpartition("</final_answer>")
-    _, opened, content = head.rpartition("<final_answer>")
-    if not closed or not opened or len(content) > 10_000:
+    content = tagged(reply)
+    if content is None or len(content) > 10_000:
         return None
     try:
-        fields = ast.literal_eval(content.strip())
+        fields = ast.literal_eval(content)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
     solution = fields.get("Solution") if isinstance(fields, dict) else None
@@ -164,7 +163,7 @@ def _tagged(reply: str) -> str | None:
 
 def extract_as_eureka(reply: str, item: Item) -> Extraction:
     """Only a dictionary in the last tag, with exactly "True" and "False" between commas, or "Unsatisfiable"."""
-    solution = _tagged(reply[-LOOKED_AT:])
+    solution = _solution(reply[-LOOKED_AT:])
     if solution == "Unsatisfiable":
         return Extraction(UNSATISFIABLE, "tagged")
     words = [word.strip() for word in (solution or "").split(",")]
