@@ -58,7 +58,7 @@ def exponent(sizes: dict[int, int]) -> float:
 
 def plot(path: Path, sizes: dict[str, dict[int, int]]) -> None:
     """Draw the table."""
-    from phial.recipe.report.charts import Line, line_chart
+    from phial.page.charts import Line, line_chart
 
     lines = [
         Line(f"k{index}", kind, [(length, size / 1e6) for length, size in found.items()], dots=True)

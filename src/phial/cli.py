@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import phial
+from phial.cli_evaluation import app as evaluation
 from phial.errors import PhialError
 
 app = typer.Typer(
@@ -254,6 +255,8 @@ def data_look(
         write_page(found, html)
         typer.echo(html)
 
+
+app.add_typer(evaluation, name="eval")
 
 bench = typer.Typer(no_args_is_help=True, help="Measure this machine.")
 app.add_typer(bench, name="bench")

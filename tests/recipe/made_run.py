@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from phial.artifact import Artifact, Draft, Manifest
-from phial.evals.log import Sample, append, score, scores_by
+from phial.evals.log import Log, Run, Sample, write
+from phial.recipe.evaluation import figures
 from phial.recipe.progress import Reporter
 from phial.recipe.schema import Recipe, read_recipe
 from phial.recipe.stages import Context
@@ -128,21 +128,21 @@ class _Made:
         for task in names:
             split = task.removesuffix("-sampled")
             samples = [_sample(split, index, index < right) for index in range(3 if "sampled" in task else 6)]
-            append(path / f"{task}.jsonl", samples)
-            metrics[task] = {
-                "score": asdict(score(samples)),
-                "by_family": {k: asdict(s) for k, s in scores_by(samples, lambda s: s.tags["family"]).items()},
-                "by_steps": {k: asdict(s) for k, s in scores_by(samples, lambda s: s.tags["steps"]).items()},
-                "protocol": "zero-shot chat, exact match",
-                "sha256": "d" * 64,
-                "no_answer": 1,
-                "truncated": 0,
-                "too_long": 0,
-            }
+            run = Run(
+                task=split, protocol="phial", description="zero-shot chat, exact match", sha256="d" * 64,
+                items=len(samples), model="made", identity={}, sampling={"temperature": 0.0}, repeats=1, system="",
+                extractor="phial",
+            )  # fmt: skip
+            write(path / f"{task}.jsonl", Log(run, tuple(samples)))
+            metrics[task] = figures(Log(run, tuple(samples)))
         self.finish(path, metrics)
 
 
 def _sample(task: str, index: int, right: bool) -> Sample:
     tags = {"family": f"family_{index % 2}{HOSTILE if index == 5 else ''}", "steps": str((2, 10)[index % 2])}
     answer = "7" if right else (HOSTILE if index % 2 else None)
-    return Sample(task, f"{task}-{index}", 0, f"{index}? {HOSTILE}", HOSTILE, answer, "7", right, 9, "stop", tags)
+    return Sample(
+        item=f"{task}-{index}", repeat=0, prompt=(("user", f"{index}? {HOSTILE}"),), reply=HOSTILE, reasoning="",
+        finish="stop", prompt_tokens=9, tokens=9, seconds=0.0, options=(), gold="7", tags=tags, answer=answer,
+        rule="the-answer-is", truncated=False, score=float(right),
+    )  # fmt: skip

@@ -23,11 +23,11 @@ from phial.curate.executor import Processes
 from phial.curate.junk import Junk
 from phial.curate.pipeline import curate
 from phial.errors import PhialError
+from phial.page.printable import printable
 from phial.recipe.diversity import diversity
 from phial.recipe.look import look
 from phial.recipe.look_page import render
 from phial.recipe.look_terminal import print_look
-from phial.recipe.printable import printable
 from phial.recipe.runs import print_trace
 from phial.record import Lineage, Record, Verdict, read_records, write_records
 from phial.synth.budget import Price

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_run import HOSTILE, made_run
 
-from phial.recipe.report.charts import Line, line_chart, score_bar, ticks
+from phial.page.charts import Line, line_chart, score_bar, ticks
+from phial.page.wording import interval, percent, seconds
 from phial.recipe.report.commands import commands, recipe_toml
 from phial.recipe.report.facts import gather, thinned
-from phial.recipe.report.page import interval, percent, seconds, write_report
+from phial.recipe.report.page import write_report
 from phial.recipe.schema import read_recipe
 from phial.tokens.shards import read_shard
 from phial.tokens.tokenizer import load_tokenizer

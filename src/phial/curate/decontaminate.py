@@ -93,7 +93,9 @@ class Decontaminated:
 
 
 @dataclass(frozen=True, slots=True)
-class _Match:
+class Match:
+    """What a text shares with an item of the index (by its number), under which clause of the rule."""
+
     clause: str
     item: int
     shared: int = 0
@@ -251,13 +253,40 @@ def _common(index: Index, counts: Counts, config: DecontaminationConfig) -> tupl
     return long, short
 
 
+def matches(
+    contents: Sequence[str], index: Index, counts: Counts, config: DecontaminationConfig
+) -> dict[tuple[int, int], Match]:
+    """Every (text, item) that the rule finds contaminated or partial, where `judge` tells only a text's weightiest.
+
+    Args:
+        contents: texts of a corpus whose n-grams have been counted.
+        index: the held-out items.
+        counts: the whole corpus'.
+        config: the thresholds.
+    """
+    common_long, common_short = _common(index, counts, config)
+    texts = hash_texts(contents)
+    ratios = zip(*(column.tolist() for column in _ratios(texts, index, common_short)), strict=True)
+    near = {(text, item): Match("7-gram", item, shared, ratio) for text, item, shared, ratio in ratios}
+    found = {pair: match for pair, match in near.items() if match.ratio > config.info_ratio}
+    for pair in whole_texts(texts, contents, index, common_long) if config.templates else ():
+        found[pair] = replace(near.get(pair) or Match("", pair[1]), clause="whole text")
+    starts, grams = hits(texts, index.long_grams, LONG)
+    counted = ~common_long[grams]
+    gram, place = index.long_grams.pairs_of(grams[counted])
+    holders = texts.text_of[starts[counted]][gram].tolist()
+    for pair in set(zip(holders, index.long_grams.items[place].tolist(), strict=True)):
+        found[pair] = replace(near.get(pair) or Match("", pair[1]), clause="13-gram")
+    return found
+
+
 def _match(
     contents: Sequence[str],
     index: Index,
     common_long: NDArray[np.bool_],
     common_short: NDArray[np.bool_],
     templates: bool,
-) -> dict[int, _Match]:
+) -> dict[int, Match]:
     """The weightiest match of each text that has any."""
     texts = hash_texts(contents)
     # Later clauses are written over by earlier ones, so the order of the steps is the reverse of their weight.
@@ -265,18 +294,30 @@ def _match(
     for text, item in whole_texts(texts, contents, index, common_long) if templates else ():
         previous = found.get(text)
         if previous is None or previous.clause != "whole text" or item < previous.item:
-            found[text] = replace(previous or _Match("whole text", item), clause="whole text", item=item)
+            found[text] = replace(previous or Match("whole text", item), clause="whole text", item=item)
     starts, grams = hits(texts, index.long_grams, LONG)
     counted = ~common_long[grams]
     holders, first = np.unique(texts.text_of[starts[counted]], return_index=True)
     owners = index.long_grams.items[index.long_grams.pointers[grams[counted][first]]]
     for text, item in zip(holders.tolist(), owners.tolist(), strict=True):
-        found[text] = replace(found.get(text) or _Match("13-gram", item), clause="13-gram", item=item)
+        found[text] = replace(found.get(text) or Match("13-gram", item), clause="13-gram", item=item)
     return found
 
 
-def _largest_ratios(texts: Texts, index: Index, common: NDArray[np.bool_]) -> dict[int, _Match]:
+def _largest_ratios(texts: Texts, index: Index, common: NDArray[np.bool_]) -> dict[int, Match]:
     """The item with the highest ratio of shared 7-grams for each text that shares any."""
+    text, item, shared, ratio = _ratios(texts, index, common)
+    order = np.lexsort((item, -ratio, text))
+    return {
+        int(text[number]): Match("7-gram", int(item[number]), int(shared[number]), float(ratio[number]))
+        for number in order[np.unique(text[order], return_index=True)[1]].tolist()
+    }
+
+
+def _ratios(
+    texts: Texts, index: Index, common: NDArray[np.bool_]
+) -> tuple[Integers, Integers, Integers, NDArray[np.float64]]:
+    """Text, item, shared 7-grams and their ratio, of each pair that shares any."""
     grams_of_items = index.short_grams
     starts, grams = hits(texts, grams_of_items, SHORT)
     # Distinct 7-grams are counted for the texts that share any, for few do.
@@ -299,17 +340,20 @@ def _largest_ratios(texts: Texts, index: Index, common: NDArray[np.bool_]) -> di
     keys, shared = np.unique(holders[rare][hit] * len(index.items) + grams_of_items.items[pair], return_counts=True)
     text, item = np.divmod(keys, len(index.items))
     ratio = shared / np.minimum(of_text[text], of_item[item])
-    order = np.lexsort((item, -ratio, text))
-    return {
-        int(text[number]): _Match("7-gram", int(item[number]), int(shared[number]), float(ratio[number]))
-        for number in order[np.unique(text[order], return_index=True)[1]].tolist()
-    }
+    return text, item, shared, ratio
 
 
-def _evidence(match: _Match, index: Index, content: str) -> str:
+def _evidence(match: Match, index: Index, content: str) -> str:
     """Clause, item, ratio and the longest run of words that both have, with its place in the record, on one line."""
     item = index.items[match.item]
-    record_words, item_words = words_of(content), words_of(item.text)
+    first, end, shown = shared_words(match, index, content)
+    ratio = f", 7-gram ratio {match.ratio:.3f} ({match.shared} shared)" if match.clause == "7-gram" else ""
+    return f"{match.clause}: item {item.id} of {item.benchmark}{ratio}, shared words {first + 1} to {end}: {shown}"
+
+
+def shared_words(match: Match, index: Index, content: str) -> tuple[int, int, str]:
+    """The longest run of words that a text has in common with an item: where it begins and ends, and the words."""
+    record_words, item_words = words_of(content), words_of(index.items[match.item].text)
     length = min(len(item_words), LONG if match.clause == "13-gram" else SHORT)
     grams = {tuple(item_words[at : at + length]) for at in range(len(item_words) - length + 1)}
     firsts = {gram[0] for gram in grams}
@@ -320,5 +364,4 @@ def _evidence(match: _Match, index: Index, content: str) -> str:
             best = (run, at + length)
     first, end = best[1] - best[0] - length + 1, best[1]
     shown = " ".join(record_words[first:end][:_WORDS_SHOWN]) + (" ..." if end - first > _WORDS_SHOWN else "")
-    ratio = f", 7-gram ratio {match.ratio:.3f} ({match.shared} shared)" if match.clause == "7-gram" else ""
-    return f"{match.clause}: item {item.id} of {item.benchmark}{ratio}, shared words {first + 1} to {end}: {shown}"
+    return first, end, shown

@@ -14,7 +14,7 @@ from phial.engine.engine import Engine
 from phial.engine.int4_backend import Int4Backend
 from phial.engine.request import Generation
 from phial.errors import PhialError
-from phial.evals.meter import Meter
+from phial.evals import energy
 from phial.evals.respondent import Key, Question, Reply, Take
 from phial.evals.task import OptionScore
 from phial.evals.thinking import left_open
@@ -50,11 +50,11 @@ class EngineRespondent:
         # Reasoning models have their tags as control tokens, which are no text; here they are.
         special = engine.tokenizer.special
         self._tags = {special[tag]: tag for tag in _TAGS if tag in special}
-        self._meter = Meter()
+        self._cpu, self._energy = time.process_time(), energy.start()
 
     def answer(self, questions: Sequence[Question], known: Collection[Key], take: Take) -> None:
         """See `Respondent.answer`."""
-        self._meter.lap()
+        self._used()
         for chunk in self._chunks(questions, known):
             asked: list[tuple[Question, list[int]]] = []
             for question in chunk:
@@ -87,7 +87,7 @@ class EngineRespondent:
     def _generate(self, asked: Sequence[tuple[Question, list[int]]], known: Collection[Key], take: Take) -> None:
         def took(index: int, answer: Generation, seconds: float) -> None:
             question, ids = asked[index]
-            cpu_seconds, joules = self._meter.lap()
+            cpu_seconds, joules = self._used()
             if question.key in known:
                 return
             text = self._text(answer, question.stop)
@@ -109,8 +109,14 @@ class EngineRespondent:
         found = engine.score(prompt, tails)
         scores = tuple(OptionScore(float(logprobs.sum()), len(logprobs)) for logprobs in found)
         seconds = time.perf_counter() - started
-        cpu_seconds, joules = self._meter.lap()
+        cpu_seconds, joules = self._used()
         return Reply("", "", "stop", len(prompt), 0, seconds, scores, cpu_seconds, joules)
+
+    def _used(self) -> tuple[float, float | None]:
+        """CPU seconds of this process, and joules, since this was last asked."""
+        cpu, self._cpu = self._cpu, time.process_time()
+        meter, self._energy = self._energy, energy.start()
+        return self._cpu - cpu, meter.joules()
 
     def _behind(self, question: Question, prompt: list[int], option: str) -> tuple[int, list[int]]:
         """Where an option's tokens begin, and what they are.

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from phial import __version__
@@ -26,7 +27,13 @@ REPLIES = ".replies"
 _SEED_BITS = 31  # some servers know no larger ones
 
 
-def evaluate(respondent: Respondent, task: Task, path: Path, watch: Callable[[int], None] | None = None) -> Log:
+def evaluate(
+    respondent: Respondent,
+    task: Task,
+    path: Path,
+    watch: Callable[[int], None] | None = None,
+    made: Mapping[str, Any] = MappingProxyType({}),
+) -> Log:
     """Have a task answered, as often as its protocol says, and every reply graded.
 
     A reply is kept in a file beside the log from its arrival until it is graded; a killed run goes on with what is
@@ -37,6 +44,7 @@ def evaluate(respondent: Respondent, task: Task, path: Path, watch: Callable[[in
         task: asks and grades.
         path: the log, created or continued.
         watch: told of the number of samples in the log.
+        made: further facts for a new log's `Run.made`.
 
     Returns:
         The log, its samples in the task's order whatever the order of their arrival.
@@ -46,7 +54,7 @@ def evaluate(respondent: Respondent, task: Task, path: Path, watch: Callable[[in
     """
     questions = _questions(task)
     with LineFile(path) as log:
-        run, samples = _continued(log, header(respondent, task))
+        run, samples = _continued(log, header(respondent, task, made))
         known = {(sample.item, sample.repeat): sample for sample in samples}
         with LineFile(path.with_name(path.name + REPLIES)) as replies:
             _Evaluation(task, run, log, replies, known, watch).finish(respondent, questions)
@@ -58,7 +66,7 @@ def evaluate(respondent: Respondent, task: Task, path: Path, watch: Callable[[in
     return found
 
 
-def header(respondent: Respondent, task: Task) -> Run:
+def header(respondent: Respondent, task: Task, made: Mapping[str, Any]) -> Run:
     """What a log of a respondent's answers to a task says of itself."""
     protocol = task.protocol
     return Run(
@@ -78,6 +86,7 @@ def header(respondent: Respondent, task: Task) -> Run:
             "phial": __version__,
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "address": respondent.address,
+            **made,
         },
     )
 

@@ -106,4 +106,4 @@ def _quoted(reply: str, tag: re.Match[str]) -> bool:
     before = tag.start()
     while reply[max(0, before - 2) : before] == "\\n":
         before -= 2
-    return 0 < before and reply[before - 1] in _MARKS_BEFORE and _MARK_BEHIND.match(reply, tag.end()) is not None
+    return before > 0 and reply[before - 1] in _MARKS_BEFORE and _MARK_BEHIND.match(reply, tag.end()) is not None

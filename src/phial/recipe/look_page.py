@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from phial.errors import PhialError
+from phial.page.printable import cut
+from phial.page.template import environment, read, shown, style
 from phial.recipe.look import Look, Spread
-from phial.recipe.printable import cut, printable
 
 _WIDTH, _HEIGHT = 240, 40
 
@@ -31,18 +29,11 @@ def write_page(found: Look, path: Path) -> None:
 
 def render(found: Look) -> str:
     """The page; every text in it is escaped, and characters that steer are shown by their numbers."""
-    package = resources.files("phial.recipe.report")
-    engine = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
-    )
+    engine = environment()
+    engine.finalize = shown
     engine.filters |= {"count": "{:,}".format, "three": "{:.3g}".format, "two": "{:.2f}".format, "cut": cut}
-    style = Markup(package.joinpath("style.css").read_text(encoding="utf-8"))
-    template = engine.from_string(package.joinpath("look.html.j2").read_text(encoding="utf-8"))
-    return template.render(look=found, style=style, profile=profile)
-
-
-def _shown(value: Any) -> Any:
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    template = engine.from_string(read("phial.recipe.report", "look.html.j2"))
+    return template.render(look=found, style=style("phial.recipe.report"), profile=profile)
 
 
 def profile(spread: Spread) -> Markup:

@@ -7,9 +7,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from phial.page.printable import cut, printable
 from phial.recipe.look import Look, Sample, Spread
 from phial.recipe.look_cost import Cost
-from phial.recipe.printable import cut, printable
 
 _SAMPLE_CHARACTERS = 600
 _EXAMPLE_CHARACTERS = 200

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from phial.artifact import artifact_path, read_manifest
 from phial.errors import PhialError
+from phial.page.printable import printable
 from phial.recipe.history import history
-from phial.recipe.printable import printable
 from phial.recipe.runner import read_runs
 from phial.record import Record, read_records
 

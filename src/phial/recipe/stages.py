@@ -104,7 +104,7 @@ def build(recipe: Recipe) -> list[Stage]:
                 _sft,
                 True,
             ),
-            Stage(f"evaluate{branch}", 2, facts["evaluate"] | shared, ("synth", f"sft{branch}"), _evaluate, True),
+            Stage(f"evaluate{branch}", 3, facts["evaluate"] | shared, ("synth", f"sft{branch}"), _evaluate, True),
         ]
     stages.append(Stage("report", 1, {"recipe": facts}, tuple(stage.name for stage in stages), _report))
     return stages

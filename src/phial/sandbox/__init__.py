@@ -7,6 +7,6 @@ At level "bubblewrap+seccomp", for kernels without Landlock, the same holds and 
 """
 
 from phial.sandbox.launch import Limits, Outcome, SandboxUnavailable
-from phial.sandbox.run import DEFAULT_LIMITS, level, run_many, run_python
+from phial.sandbox.run import DEFAULT_LIMITS, level, run_many, run_pair, run_python
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "Outcome", "SandboxUnavailable", "level", "run_many", "run_python"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "Outcome", "SandboxUnavailable", "level", "run_many", "run_pair", "run_python"]

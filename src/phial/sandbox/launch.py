@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -149,15 +150,25 @@ def _readable() -> _Readable:
     return _Readable(tuple(files), tuple(directories), tuple(listings), tuple(hidden))
 
 
-def execute(source: str, limits: Limits, level: str) -> Outcome:
+def execute(source: str, limits: Limits, level: str, channel: Sequence[int] = (), stop: int | None = None) -> Outcome:
     """Run a program at a level, whether or not that level holds here; see `phial.sandbox.run.run_python`.
+
+    Args:
+        channel: descriptors that the program inherits under their numbers; closed here once it has them.
+        stop: a descriptor; the program is killed as soon as it can be read.
 
     Raises:
         SandboxUnavailable: the level's own restrictions could not be applied, so the program was not started.
         OSError: likewise.
     """
     readable = _readable()
-    with tempfile.TemporaryDirectory(prefix="phial-sandbox-") as workspace, contextlib.ExitStack() as descriptors:
+    with (
+        contextlib.ExitStack() as inherited,
+        tempfile.TemporaryDirectory(prefix="phial-sandbox-") as workspace,
+        contextlib.ExitStack() as descriptors,
+    ):
+        for descriptor in channel:
+            inherited.callback(os.close, descriptor)
         stdin = os.memfd_create("program")
         descriptors.callback(os.close, stdin)
         with open(stdin, "wb", closefd=False) as stream:
@@ -185,10 +196,11 @@ def execute(source: str, limits: Limits, level: str) -> Outcome:
             bufsize=0,
             env=_environment(workspace),
             cwd=workspace,
-            pass_fds=() if ruleset == child.OUTSIDE else (ruleset,),
+            pass_fds=(*channel, *(() if ruleset == child.OUTSIDE else (ruleset,))),
             start_new_session=True,
         )
-        return _watch(process, started, limits, workspace, level)
+        inherited.close()  # or nobody would see that the program is gone
+        return _watch(process, started, limits, workspace, level, stop)
 
 
 @functools.cache
@@ -196,7 +208,9 @@ def _filter() -> str:
     return seccomp.program(os.uname().machine).hex()
 
 
-def _watch(process: subprocess.Popen[bytes], started: float, limits: Limits, workspace: str, level: str) -> Outcome:
+def _watch(
+    process: subprocess.Popen[bytes], started: float, limits: Limits, workspace: str, level: str, stop: int | None
+) -> Outcome:
     """Read the program's output until it ends, and end it at a limit; reaps the process on every path."""
     assert process.stdout is not None and process.stderr is not None
     kept = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
@@ -208,7 +222,7 @@ def _watch(process: subprocess.Popen[bytes], started: float, limits: Limits, wor
             selector = stack.enter_context(selectors.DefaultSelector())
             ended = os.pidfd_open(process.pid)
             stack.callback(os.close, ended)
-            for descriptor in (*kept, ended):
+            for descriptor in (*kept, ended, *(() if stop is None else (stop,))):
                 selector.register(descriptor, selectors.EVENT_READ)
             next_look = started + _POLL_SECONDS
             running = True
@@ -216,6 +230,8 @@ def _watch(process: subprocess.Popen[bytes], started: float, limits: Limits, wor
                 for key, _ in selector.select(_POLL_SECONDS):
                     if key.fd == ended:
                         running = False
+                    elif key.fd == stop:
+                        stopped, running = "killed", False
                     elif not _read(key.fd, kept[key.fd], room):
                         selector.unregister(key.fd)
                 now = time.monotonic()

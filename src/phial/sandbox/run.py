@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -30,6 +31,44 @@ def run_python(source: str, limits: Limits = DEFAULT_LIMITS) -> Outcome:
     Raises:
         SandboxUnavailable: the level is "none"; the program was not started.
     """
+    return execute(source, limits, _level())
+
+
+def run_pair(first: str, second: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Outcome, Outcome]:
+    """Run two programs, each in a sandbox of its own, that can talk to each other and to nobody else.
+
+    Both find a global CHANNEL: the descriptors that what the other writes is read from, and that it reads from. The
+    second program is killed when the first one ends.
+
+    Args:
+        first: such as tests; as for `run_python`.
+        second: such as the program under test.
+        limits: of each.
+
+    Raises:
+        SandboxUnavailable: the level is "none"; nothing was started.
+    """
+    level = _level()
+    first_reads, second_writes = os.pipe()
+    second_reads, first_writes = os.pipe()
+    stop, stopper = os.pipe()
+
+    def run(source: str, reads: int, writes: int, stop: int | None) -> Outcome:
+        return execute(f"CHANNEL = {reads}, {writes}\n{source}", limits, level, (reads, writes), stop)
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            other = pool.submit(run, second, second_reads, second_writes, stop)
+            outcome = run(first, first_reads, first_writes, None)
+        finally:
+            os.close(stopper)
+    try:
+        return outcome, other.result()
+    finally:
+        os.close(stop)
+
+
+def _level() -> str:
     level, fault = held()
     if level == NONE:
         raise SandboxUnavailable(
@@ -38,7 +77,7 @@ def run_python(source: str, limits: Limits = DEFAULT_LIMITS) -> Outcome:
             do="use Linux 5.13 or later (x86_64 or aarch64) with Landlock on (`lsm=landlock,...`), and a container "
             "whose seccomp profile allows the landlock system calls; or install bubblewrap; unset PHIAL_SANDBOX",
         )
-    return execute(source, limits, level)
+    return level
 
 
 def run_many(sources: Sequence[str], limits: Limits = DEFAULT_LIMITS, workers: int = 2) -> list[Outcome]:

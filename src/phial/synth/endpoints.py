@@ -43,6 +43,7 @@ class Endpoints:
         endpoints: at least one.
         sleep: waits; for tests.
         now: seconds of a clock that only goes forward; for tests.
+        read: what a server's JSON says; for more than the text of an answer, such as log probabilities.
 
     Raises:
         PhialError: there is no endpoint, or a key is missing.
@@ -54,13 +55,14 @@ class Endpoints:
         endpoints: Sequence[Endpoint],
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         now: Callable[[], float] = time.monotonic,
+        read: Callable[[Any, Endpoint], Answer] = wire.answer,
     ) -> None:
         if not endpoints:
             raise PhialError("a teacher without an endpoint", where="teacher", do="give at least one url")
         self.model = model
         self.paces = [Pace(endpoint.start, endpoint.concurrency) for endpoint in endpoints]
         self._lanes = [_Lane(one, one.headers(), pace) for one, pace in zip(endpoints, self.paces, strict=True)]
-        self._sleep, self._now = sleep, now
+        self._read, self._sleep, self._now = read, sleep, now
         self._waiting: deque[_Waiter] = deque()
         self._alarm: asyncio.Future[None] | None = None
         self._alarm_at = 0.0
@@ -169,4 +171,4 @@ class Endpoints:
             found = json.loads(response.content)
         except (ValueError, RecursionError):  # ValueError: also bytes that are no UTF-8
             raise Failed("reply is broken JSON", perhaps_paid=True) from None
-        return wire.answer(found, endpoint)
+        return self._read(found, endpoint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,3 +156,15 @@ def read_shard(folder: Path) -> Shard:
         tokens=header["tokens"],
         scored_bytes=header["scored_bytes"],
     )
+
+
+def read_documents(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The record id and the tokens of each document of a shard, without its padding.
+
+    Raises:
+        PhialError: as `read_shard` does.
+    """
+    shard = read_shard(folder)
+    table = pq.read_table(folder / "documents.parquet", columns=["record_id", "row", "offset", "length"])
+    for record_id, row, offset, length in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        yield record_id, shard.ids[row, offset : offset + length]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from phial.artifact import Artifact
-from phial.evals.log import Sample, read, score
+from phial.evals.log import Sample, read
 from phial.evals.statistics import Score, difference
+from phial.recipe.evaluation import SAMPLED, score
 from phial.recipe.report.commands import commands, recipe_toml
 from phial.recipe.report.example import example
 from phial.recipe.schema import Recipe
@@ -22,7 +23,6 @@ SPLITS = {
     "unseen-range": "Unseen ranges: one quantity larger than any in training",
     "unseen-family": "Unseen families: kinds of problem that training has none of",
 }
-SAMPLED = "in-range-sampled"
 SAMPLES = 20
 CURVE_POINTS = 300
 
@@ -131,7 +131,7 @@ def _score_entry(inputs: Mapping[str, Artifact], task: str) -> dict[str, Any] | 
     if metrics is None:
         return None
     rival = inputs["evaluate-control"].manifest.metrics.get(task) if "evaluate-control" in inputs else None
-    log = list(read(inputs["evaluate"].path / f"{task}.jsonl"))
+    log = read(inputs["evaluate"].path / f"{task}.jsonl").samples
     return {
         "task": task,
         "title": SPLITS.get(task, task),
@@ -148,7 +148,7 @@ def _outcome(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {"score": metrics["score"]} | {key: metrics[key] for key in ("no_answer", "truncated", "too_long")}
 
 
-def _constant(log: list[Sample]) -> dict[str, Any] | None:
+def _constant(log: Sequence[Sample]) -> dict[str, Any] | None:
     """What a model that always gave the commonest gold answer would score."""
     if not log:
         return None
@@ -178,10 +178,10 @@ def _sampled(inputs: Mapping[str, Artifact]) -> dict[str, Any] | None:
     entry = _score_entry(inputs, SAMPLED)
     if entry is None:
         return None
-    items = {sample.item for sample in read(inputs["evaluate"].path / f"{SAMPLED}.jsonl")}
+    items = {sample.item for sample in read(inputs["evaluate"].path / f"{SAMPLED}.jsonl").samples}
     greedy: dict[str, Any] = {"run": None, "control": None}
     for branch in _branches(inputs):
-        log = read(inputs[_stage("evaluate", branch)].path / "in-range.jsonl")
+        log = read(inputs[_stage("evaluate", branch)].path / "in-range.jsonl").samples
         chosen = score([sample for sample in log if sample.item in items])
         greedy[branch] = {"right": chosen.right, "total": chosen.total, "share": chosen.share} | {
             "low": chosen.low,
@@ -208,27 +208,27 @@ def funnel(inputs: Mapping[str, Artifact]) -> list[dict[str, Any]]:
 
 def samples(inputs: Mapping[str, Artifact], seed: int) -> dict[str, Any]:
     """A seeded choice of right and of wrong replies out of all greedy answers to the held-out splits."""
-    answered: list[Sample] = []
+    answered: list[tuple[str, Sample]] = []
     work: dict[str, str] = {}
     for split in SPLITS:
         log = inputs["evaluate"].path / f"{split}.jsonl"
         if log.exists():
-            answered += read(log)
+            answered += [(split, sample) for sample in read(log).samples]
             work |= {line["id"]: line["work"] for line in _lines(inputs["synth"].path / log.name)}
     chosen: dict[str, Any] = {}
     for name, right in (("right", True), ("wrong", False)):
-        pool = [sample for sample in answered if sample.right is right]
+        pool = [(split, sample) for split, sample in answered if (sample.score >= 1) is right]
         some = random.Random(f"{seed}/{name}").sample(pool, min(SAMPLES, len(pool)))
-        chosen[name] = {"of": len(pool), "shown": [_sample(sample, work) for sample in some]}
+        chosen[name] = {"of": len(pool), "shown": [_sample(split, sample, work) for split, sample in some]}
     return chosen
 
 
-def _sample(sample: Sample, work: Mapping[str, str]) -> dict[str, Any]:
+def _sample(split: str, sample: Sample, work: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "split": sample.task,
+        "split": split,
         "item": sample.item,
         "family": sample.tags.get("family", ""),
-        "question": sample.prompt,
+        "question": sample.prompt[-1][1],
         "reply": sample.reply,
         "work": work.get(sample.item, ""),
         "answer": sample.answer,

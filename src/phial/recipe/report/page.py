@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from phial.recipe.report.charts import Line, line_chart, score_axis, score_bar, share_bar
+from phial.page.charts import Line, line_chart, score_axis, score_bar, share_bar
+from phial.page.template import environment, read, style
 from phial.recipe.report.facts import gather
-from phial.recipe.stages import Context, environment
+from phial.recipe.stages import Context
+from phial.recipe.stages import environment as machine
 
 
 def write_report(context: Context) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def write_report(context: Context) -> dict[str, Any]:
     folder = context.draft.path
     run = folder.name.rpartition("-")[2].partition(".")[0][:8]  # the runner names a run by its report's key
     workspace = folder.parent.parent.resolve().name or "runs"
-    facts = gather(context.recipe, context.inputs, f"{context.recipe.name}-{run}", workspace, environment())
+    facts = gather(context.recipe, context.inputs, f"{context.recipe.name}-{run}", workspace, machine())
     page = render(facts)
     text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
     (folder / "report.json").write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -38,21 +38,11 @@ def write_report(context: Context) -> dict[str, Any]:
 
 def render(facts: dict[str, Any]) -> str:
     """The page of a report's facts; every text in them is escaped."""
-    package = resources.files("phial.recipe.report")
-    engine = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    engine.filters |= {
-        "percent": percent,
-        "interval": interval,
-        "count": count,
-        "seconds": seconds,
-        "size": size,
-        "visible": visible,
-        "plain": plain,
-    }
-    style = Markup(package.joinpath("style.css").read_text(encoding="utf-8"))
-    template = engine.from_string(package.joinpath("page.html.j2").read_text(encoding="utf-8"))
+    engine = environment()
+    engine.filters |= {"visible": visible, "plain": plain}
+    template = engine.from_string(read("phial.recipe.report", "page.html.j2"))
     drawings = {"score_bar": score_bar, "score_axis": score_axis, "share_bar": share_bar, "curves": curves}
-    return template.render(style=style, **drawings, **facts)
+    return template.render(style=style("phial.recipe.report"), **drawings, **facts)
 
 
 def curves(facts: dict[str, Any], what: str) -> Markup:
@@ -73,38 +63,6 @@ def curves(facts: dict[str, Any], what: str) -> Markup:
         lines.append(Line(role, role, points, dots=True))
     mark = (facts["run"]["pretrain"]["tokens"], "fine-tuning")
     return line_chart(lines, "tokens seen", "bits per byte", mark)
-
-
-def percent(share: float) -> str:
-    """0.5714 as "57.1 %"."""
-    return f"{100 * share:.1f}\u00a0%"
-
-
-def interval(score: dict[str, Any]) -> str:
-    """The 95 % interval of a score, in per cent."""
-    return f"[{100 * score['low']:.1f},\u00a0{100 * score['high']:.1f}]"
-
-
-def count(value: float) -> str:
-    """1234567 as "1,234,567"."""
-    return f"{value:,.0f}"
-
-
-def seconds(value: float) -> str:
-    """A duration in its two largest units."""
-    if value < 59.95:
-        return f"{value:.1f}\u00a0s"
-    whole = round(value)
-    hours, minutes = whole // 3600, whole % 3600 // 60
-    return f"{hours}\u00a0h {minutes}\u00a0min" if hours else f"{minutes}\u00a0min {whole % 60}\u00a0s"
-
-
-def size(value: float) -> str:
-    """Bytes in kB, MB or GB."""
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if value >= unit:
-            return f"{value / unit:.1f}\u00a0{name}"
-    return f"{value:.0f}\u00a0B"
 
 
 def visible(text: str) -> str:

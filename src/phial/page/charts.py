@@ -50,6 +50,57 @@ def _bar(role: str, score: Mapping[str, Any], middle: float, height: float) -> M
     return Markup(template).format(role=role, share=share, low=low, high=high, **places, **sizes)
 
 
+def score_bars(scores: Sequence[tuple[str, Mapping[str, Any]]], pitch: int = 18) -> Markup:
+    """Shares with their intervals, one under the other.
+
+    Args:
+        scores: the class that colours each bar, and its "share", "low" and "high", from 0 to 1.
+        pitch: pixels from one bar to the next.
+    """
+    bars = Markup("").join(
+        _bar(role, score, pitch * (place + 0.5), min(10.0, pitch - 6.0)) for place, (role, score) in enumerate(scores)
+    )
+    return Markup('<svg class="bar" width="100%" height="{}" aria-hidden="true">{}{}</svg>').format(
+        pitch * len(scores), _GRID, bars
+    )
+
+
+def gap_bar(role: str, gap: Mapping[str, Any], reach: float) -> Markup:
+    """A difference of shares with its interval, around a line for none.
+
+    Args:
+        role: class that colours it.
+        gap: "share", "low" and "high".
+        reach: what lies at either end.
+    """
+    share, low, high = (50 + 50 * max(-1.0, min(1.0, gap[key] / reach)) for key in ("share", "low", "high"))
+    template = (
+        '<svg class="bar" width="100%" height="18" aria-hidden="true">'
+        '<line class="grid" x1="0" x2="0" y1="0" y2="100%"/><line class="grid" x1="100%" x2="100%" y1="0" y2="100%"/>'
+        '<line class="none" x1="50%" x2="50%" y1="0" y2="100%"/>'
+        '<g class="{role}"><rect class="fill" x="{start:.2f}%" y="4" width="{width:.2f}%" height="10" rx="1.5"/>'
+        '<line class="span" x1="{low:.2f}%" x2="{high:.2f}%" y1="9" y2="9"/>'
+        '<line class="span" x1="{low:.2f}%" x2="{low:.2f}%" y1="5" y2="13"/>'
+        '<line class="span" x1="{high:.2f}%" x2="{high:.2f}%" y1="5" y2="13"/>'
+        '<circle class="dot" cx="{share:.2f}%" cy="9" r="2.6"/></g></svg>'
+    )
+    places = {"start": min(share, 50.0), "width": abs(share - 50), "share": share, "low": low, "high": high}
+    return Markup(template).format(role=role, **places)
+
+
+def gap_axis(reach: float) -> Markup:
+    """The scale over a column of differences, in points."""
+    labels = Markup("").join(
+        Markup('<text x="{}%" y="11" text-anchor="{}">{}</text>').format(place, anchor, label)
+        for place, anchor, label in (
+            (0, "start", f"\u2212{100 * reach:g}"),
+            (50, "middle", "0"),
+            (100, "end", f"+{100 * reach:g} points"),
+        )
+    )
+    return Markup('<svg class="bar axis" width="100%" height="14" aria-hidden="true">{}</svg>').format(labels)
+
+
 def score_axis() -> Markup:
     """The scale over a column of score bars."""
     labels = Markup("").join(
