@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phial.verify import algebra_workers
+from phial.verify import algebra_workers, numeric
 from phial.verify.algebra_workers import Workers
 from phial.verify.maths import compare, normalised, same, stated
 
@@ -91,18 +91,53 @@ def test_the_cheap_tiers_and_the_guards_refuse(answer: str, gold: str, tier: str
     assert time.process_time() - started < 1.0  # looked at, never computed
 
 
+@pytest.mark.parametrize(
+    ("answer", "gold", "equal"),
+    [
+        (r"2\sqrt{2}", r"\sqrt{8}", True),
+        ("sqrt(8)", r"2\sqrt{2}", True),
+        ("(x+1)^2", "x^2+2x+1", True),
+        ("x**2 - 1", "(x-1)(x+1)", True),
+        ("p - q", "-q + p", True),
+        (r"\frac{\pi}{2}", r"0.5\pi", True),
+        ("2*pi", r"2\pi", True),
+        ("6-5i", "-5i + 6", True),
+        (r"\left[ 2,5 \right)", "[2, 5)", True),
+        (r"\{3, 2, \sqrt{1}\}", r"\{1,2,3\}", True),
+        (r"\frac1{72}", r"\sqrt{\frac{1}{5184}}", True),
+        (r"\sqrt[3]{8}x", "2x", True),
+        (r"3\sqrt{2}", r"2\sqrt{3}", False),
+        ("x^2-2x+1", "x^2+2x+1", False),
+        ("(2, 1)", "(1, 2)", False),
+        (r"\{1,2\}", r"\{1,2,3\}", False),
+        ("1.73", r"\sqrt{3}", False),
+        ("6+5i", "6-5i", False),
+    ],
+)
+def test_values_tell_expressions_apart(answer: str, gold: str, equal: bool) -> None:
+    made = compare(answer, gold)
+    assert (made.equal, made.tier) == (equal, "value")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"137\frac{1}{2}", "2 3", "ab", "3 cm", "f(x)", "1/2x", r"\sin x", "5!", "", "-", "(1", "x_1", "1/0", r"\sqrt{-1}",
+     "10^{101}", r"\frac{1}", "2^", r"\frac", r"10\%", "{" * 90],
+)  # fmt: skip
+def test_what_has_two_readings_has_no_value(text: str) -> None:
+    assert numeric.value(text) is None
+
+
 @needs_algebra
 @pytest.mark.parametrize(
     ("answer", "gold"),
     [
-        (r"2\sqrt{2}", r"\sqrt{8}"),
-        ("sqrt(8)", r"2\sqrt{2}"),
-        ("(x+1)^2", "x^2+2x+1"),
-        ("x**2 - 1", "(x-1)(x+1)"),
         (r"\{1,2\}\cup\{3\}", r"\{3,2,1\}"),
         ("10%", "0.1"),
-        (r"\frac{\pi}{2}", r"0.5\pi"),
-        ("2*pi", r"2\pi"),
+        ("2, 5", "5, 2"),
+        (r"137\frac{1}{2}", "137.5"),
+        (r"336^\circ", "336"),
+        (r"\sin\frac{\pi}{2}", "1"),
         (r"12\text{ cm}", "12"),
         ("x = 3", "3"),
     ],
@@ -182,11 +217,11 @@ def test_without_math_verify_it_is_told_once_and_nothing_is_accepted(monkeypatch
     algebra_workers._available.cache_clear()
     try:
         with pytest.warns(UserWarning, match=r"phial-lm\[math\]"):
-            made = compare(r"2\sqrt{2}", r"\sqrt{8}")
+            made = compare(r"\sin 0", "0")
         assert (made.equal, made.tier) == (False, "") and "not installed" in made.reason
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert not compare(r"3\sqrt{2}", r"\sqrt{18}").equal
+            assert not compare(r"\cos 0", "1").equal
     finally:
         algebra_workers._available.cache_clear()
 

@@ -31,6 +31,7 @@ _STATED = re.compile(
     r"|^[#*][^\n]{0,40}?\banswers?\b[ \t*_:]*(?P<heading>$)",
     re.IGNORECASE | re.MULTILINE,
 )
+_NO_STATEMENT = re.compile(r"(?:not|then|now|therefore|thus|found|given by|obtained)\b", re.IGNORECASE)
 _HASHES = re.compile(r"####[ \t]*([^\n]+)")
 _ANY_ANSWER = re.compile(rf"{_HASHES.pattern}|\\boxed|\banswers?\b{_MARKUP}(?:[:\uff1a]|is\b)", re.IGNORECASE)
 _NEXT_QUESTION = re.compile(r"^[ \t*#]*(?:Question|Q|Problem|User|Human|Instruction)\b[^\n:]{0,20}:", re.MULTILINE)
@@ -85,7 +86,7 @@ def stated(text: str) -> tuple[str, str] | None:
     """
     for match in reversed(list(_STATED.finditer(text))):
         rest = text[match.end() : match.end() + _LONGEST_ANSWER]
-        if content := _first_line(rest):
+        if (content := _first_line(rest)) and not _NO_STATEMENT.match(content):
             rule = (
                 "answer-heading" if match["heading"] is not None else "answer-colon" if match["colon"] else "answer-is"
             )

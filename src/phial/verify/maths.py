@@ -1,6 +1,6 @@
 """Is this the right mathematical answer: cheap exact tiers first, then algebra in processes that can be killed.
 
-The tiers are text, integer, fraction, decimal and algebra; the first that can decide does. Exact numbers are never
+The tiers are text, integer, fraction, decimal, value, algebra; the first that can decide does. Exact numbers are never
 handed on, so two of them are equal only if they are, with one exception: a fraction without a finite decimal expansion
 equals its rounding to at least four digits.
 """
@@ -14,10 +14,10 @@ from fractions import Fraction
 from typing import Literal
 
 from phial.record import Verdict
-from phial.verify import algebra_workers
+from phial.verify import algebra_workers, numeric
 from phial.verify.answer import extract
 
-Tier = Literal["guard", "text", "integer", "fraction", "decimal", "algebra", ""]
+Tier = Literal["guard", "text", "integer", "fraction", "decimal", "value", "algebra", ""]
 
 _MAXIMUM_LENGTH = 400  # characters; far beyond any final answer
 _MAXIMUM_DIGITS = 60  # in one number
@@ -97,7 +97,10 @@ def compare(answer: str, gold: str) -> Comparison:
             return Comparison(False, "guard", f"{_short(text)} {fault}")
     if frozenset((_kind(given), _kind(right))) in _APART:
         return Comparison(False, "algebra", f"{_short(given)} is another kind of thing than {_short(right)}")
-    decision = algebra_workers.decide(_latex(right), _latex(given))
+    latex, right_latex = _latex(given), _latex(right)
+    if (equal := _by_value(latex, right_latex)) is not None:
+        return Comparison(equal, "value", "" if equal else f"{_short(given)} is not {_short(right)}")
+    decision = algebra_workers.decide(right_latex, latex)
     if decision.equal is None:
         return Comparison(False, "", decision.reason)
     return Comparison(decision.equal, "algebra", "" if decision.equal else f"{_short(given)} is not {_short(right)}")
@@ -216,6 +219,28 @@ def _rounded(one: _Number, other: _Number) -> bool:
 def _only_words(text: str) -> bool:
     """Whether an answer is plain words of two letters and more, such as a name, which algebra can't read."""
     return bool(_WORDS.fullmatch(text)) and bool(_WORD.search(text)) and len(text) > 2 and not _NUMBER_NAME.search(text)
+
+
+def _by_value(one: str, other: str) -> bool | None:
+    """Whether two expressions, or two in the same brackets, have the same value; None where it is not certain."""
+    if numeric.letters(one) != numeric.letters(other):
+        return None  # a letter may be a unit
+    first, second = numeric.value(one), numeric.value(other)
+    if first is not None and second is not None:
+        return numeric.same(first, second)
+    many, others = numeric.values(one), numeric.values(other)
+    if many is None or others is None or (many[0] == r"\{") != (others[0] == r"\{"):
+        return None
+    if many[0] == r"\{":
+        found, right = ({round(part.real, 9) + round(part.imag, 9) * 1j for part in side[2]} for side in (many, others))
+        return found == right if len(found) == len(right) else False
+    if len(many[2]) != len(others[2]):
+        return False
+    equal = [numeric.same(part, against) for part, against in zip(many[2], others[2], strict=True)]
+    if False in equal:
+        return False
+    # Algebra knows which brackets are those of intervals.
+    return None if None in equal or many[:2] != others[:2] else True
 
 
 def _kind(text: str) -> str:

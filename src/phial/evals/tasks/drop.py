@@ -45,9 +45,9 @@ def load(folder: Path, protocol: str = "phial", limit: int | None = None) -> Tas
     Args:
         folder: with `drop_dataset_dev.json` (or the authors' `drop_dataset.zip`), `data/validation-*.parquet` of the
             Hub's ucinlp/drop (query_id, passage, question, answers_spans), or simple-evals' `drop_v0_dev.jsonl.gz`
-            (context, ref_text, parted by "|"). The Hub's does not tell several spans of one answer from several
-            annotators' answers, so there each of them counts as right. Protocols with examples need simple-evals' files,
-            of which `drop_v0_train.jsonl.gz` has them ready (context, completion).
+            (context, ref_text, parted by "|"). The Hub's does not tell several spans of one answer from those of
+            several annotators, so there each of them counts as right. Protocols with examples need simple-evals'
+            files, of which `drop_v0_train.jsonl.gz` has them ready (context, completion).
         protocol: one of `PROTOCOLS`.
         limit: so many items, at even distances.
     """
