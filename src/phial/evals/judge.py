@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from phial.engine.request import Sampling
 from phial.errors import PhialError
+from phial.evals.grading import begins_in_thinking
 from phial.evals.log import Log, Sample
-from phial.evals.task import Extract, Extraction, Grade, Item, Protocol, Task
+from phial.evals.task import Extract, Extraction, Grade, Item, Protocol, Task, nothing
+from phial.evals.thinking import visible
 
 VERSION = 1  # of the words to the judge
 LOOKED_AT = 100_000  # characters at the end of a judge's reply
@@ -27,23 +29,25 @@ class Judging:
     Attributes:
         task: name of the judge's task.
         protocol: how the judge is asked; its system message says what its work is.
-        ask: the questions about one reply; an item's `gold` has all that its grade needs, so that scores stay a pure
-            function of the judge's log.
+        ask: the questions about one reply, which it is given as the log has it and as the judge is shown it. An item's
+            `gold` has all that its grade needs, so that scores stay a pure function of the judge's log.
         extractors: of the judge's replies.
         grade: a verdict.
+        blank: the grade where the judge gave none.
     """
 
     task: str
     protocol: Protocol
-    ask: Callable[[Sample], Iterable[Item]]
+    ask: Callable[[Sample, str], Iterable[Item]]
     extractors: Mapping[str, Extract]
     grade: Callable[[str, Item], Grade]
+    blank: Callable[[Item], Grade] = nothing
 
 
 def judged(log: Log, judging: Judging) -> Task:
     """The second task: every reply of a finished log, put to a judge.
 
-    What the judge is shown of a reply is what the log's extractor read, so never the thinking.
+    The judge is shown a reply without its thinking.
 
     Raises:
         PhialError: the log lacks replies.
@@ -55,7 +59,8 @@ def judged(log: Log, judging: Judging) -> Task:
             where=log.run.task,
             do="let that evaluation end first",
         )
-    items = tuple(item for sample in log.samples for item in judging.ask(sample))
+    opened = begins_in_thinking(log)
+    items = tuple(item for sample in log.samples for item in judging.ask(sample, _shown(sample, opened)))
     told = [
         VERSION,
         log.run.model,
@@ -64,7 +69,8 @@ def judged(log: Log, judging: Judging) -> Task:
         [[i.id, i.prompt, i.gold] for i in items],
     ]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    return Task(judging.task, judging.protocol, items, judging.extractors, judging.grade, digest.hexdigest())
+    sha256 = digest.hexdigest()
+    return Task(judging.task, judging.protocol, items, judging.extractors, judging.grade, sha256, blank=judging.blank)
 
 
 def whole_reply(reply: str, item: Item) -> Extraction:
@@ -77,9 +83,9 @@ def answered(answer: str, item: Item) -> Grade:
     return Grade(1.0, "judged apart")
 
 
-def shown(sample: Sample) -> str:
-    """The reply as the judge is shown it."""
-    return sample.answer or "(The answer is empty.)"
+def _shown(sample: Sample, opened: bool) -> str:
+    answer = visible(sample.reply, sample.reasoning, sample.finish, opened).text.strip()
+    return answer or "(The answer is empty.)"
 
 
 def question(sample: Sample) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from phial.errors import PhialError
 from phial.evals.items import protocol_of
-from phial.evals.judge import JUDGING, LOOKED_AT, Judging, judged, place, question, shown
+from phial.evals.judge import JUDGING, LOOKED_AT, Judging, judged, place, question
 from phial.evals.log import Log, Sample
 from phial.evals.style import style
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
@@ -74,22 +74,22 @@ def pairwise(log: Log, baseline: Mapping[str, str], task: str, protocol: str = "
     if system:
         chosen = replace(chosen, system=system)
 
-    def ask(sample: Sample) -> Iterable[Item]:
+    def ask(sample: Sample, answer: str) -> Iterable[Item]:
         if sample.item not in baseline:
             raise PhialError(f"the baseline has no answer to {sample.item!r}", where=task, do="give its whole file")
         other = baseline[sample.item]
         about = {
             "question": sample.item,
             "model": log.run.model,
-            "style": [list(style(shown(sample))), list(style(other))],
+            "style": [list(style(answer)), list(style(other))],
         }
-        for first, answers in (("baseline", (other, shown(sample))), ("model", (shown(sample), other))):
+        for first, answers in (("baseline", (other, answer)), ("model", (answer, other))):
             prompt = _PAIR.format(question=question(sample), first=answers[0], second=answers[1])
             gold = {**about, "first": first}
             yield Item(f"{place(sample)}:{first}-first", (("user", prompt),), gold, {**sample.tags, "first": first})
 
     extractors = {"phial": last_verdict, "compat:arena-hard": agreeing_verdicts}
-    return judged(log, Judging(task, chosen, ask, extractors, grade_pair))
+    return judged(log, Judging(task, chosen, ask, extractors, grade_pair, no_verdict))
 
 
 def last_verdict(reply: str, item: Item) -> Extraction:
@@ -113,3 +113,8 @@ def grade_pair(answer: str, item: Item) -> Grade:
     if points != 0.5:
         parts["first answer preferred"] = (points, 1.0)
     return Grade(won, {1.0: "won", 0.5: "tie", 0.0: "lost"}[won] + (" clearly" if weight == 3 else ""), parts)
+
+
+def no_verdict(item: Item) -> Grade:
+    """A tie, that it may neither help nor harm; the figures leave it out, as Arena-Hard does."""
+    return Grade(0.5, "no verdict")

@@ -74,7 +74,9 @@ def make(
         made.append(Item(f"{index:05}", (("user", prompt),), gold, tags, data=week))
     key = identity("calendar", VERSION, seed=seed, items=items, protocol=protocol, people=list(people), days=days)
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("calendar", protocol_of(PROTOCOLS, protocol, "calendar"), tuple(made), extractors, grade, key)
+    return Task(
+        "calendar", protocol_of(PROTOCOLS, protocol, "calendar"), tuple(made), extractors, grade, key, blank=blank
+    )
 
 
 def _week(kind: str, people: int, days: int, source: Random) -> dict[str, Any]:
@@ -225,3 +227,8 @@ def _fault(answer: str, item: Item) -> str:
     if item.data["earliest"] and _written(match[1], start, end - start) not in item.gold:
         return f"{item.gold[0]} is earlier"
     return ""
+
+
+def blank(item: Item) -> Grade:
+    """Wrong."""
+    return Grade(0.0, parts={f"of those that are {item.tags['kind']}": (0.0, 1.0)})

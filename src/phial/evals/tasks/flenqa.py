@@ -117,7 +117,7 @@ def make(
         "flenqa", VERSION, seed=seed, items=items, protocol=protocol, axes=[chosen, list(kinds), paddings, dispersions]
     )
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("flenqa", protocol_of(PROTOCOLS, protocol, "flenqa"), tuple(made), extractors, grade, key)
+    return Task("flenqa", protocol_of(PROTOCOLS, protocol, "flenqa"), tuple(made), extractors, grade, key, blank=blank)
 
 
 def _prompt(asked: Problem, text: str, protocol: str) -> str:
@@ -128,32 +128,33 @@ def _prompt(asked: Problem, text: str, protocol: str) -> str:
     return template.format(text=text, rule=asked.rule, question=asked.question)
 
 
-_WORDS = re.compile(r"\b(not\s+)?(true|false)\b", re.IGNORECASE)
+_WORDS = re.compile(r"(?:(\bnot|n['\u2019]t)\s{1,3}(?:(?:an?|the)\s{1,3})?)?\b(true|false)\b", re.IGNORECASE)
 _LONE = re.compile(r"\W*(true|false|yes|no)\b\W*", re.IGNORECASE)
+_FIRST = re.compile(r"[\s*_`\"'#]{0,8}(true|false)[*_`\"']{0,3}(?:[.,:;!\n]|\Z)", re.IGNORECASE)
 _AS = {"yes": "true", "no": "false"}
 
 
 def extract(reply: str, item: Item) -> Extraction:
-    """True or false: in a box, behind the last "Answer:", as the whole last line, or as the last of the two words."""
+    """True or false: in a box, behind the last "Answer:", as the whole last or first line or the first word.
+
+    Without any of them, the last of the two words counts; "not true" is false.
+    """
     reply = reply[-LOOKED_AT:]
-    box = boxed(reply)
-    statement = stated(reply)
+    statement, rule = stated(reply) or ("", "")
+    for text, name in ((boxed(reply) or "", "boxed"), (statement, rule)):
+        if found := _last(text):
+            return Extraction(found, name)
+        if match := re.match(r"\W*(yes|no)\b", text, re.IGNORECASE):
+            return Extraction(_AS[match[1].lower()], name)
     lines = [line for line in reply.splitlines() if line.strip()]
-    for rule, text, pattern in (
-        ("boxed", box or "", _WORDS),
-        (statement[1] if statement else "", statement[0] if statement else "", _WORDS),
-        ("last-line", lines[-1] if lines else "", _LONE),
-        ("first-line", lines[0] if lines else "", _LONE),
-    ):
-        if pattern is _LONE and (match := _LONE.fullmatch(text)):
+    for text, name in ((lines[-1:], "last-line"), (lines[:1], "first-line")):
+        if text and (match := _LONE.fullmatch(text[0])):
             word = match[1].lower()
-            return Extraction(_AS.get(word, word), rule)
-        if pattern is _WORDS and (last := _last(text)):
-            return Extraction(last, rule)
-        if pattern is _WORDS and (match := re.match(r"\W*(yes|no)\b", text, re.IGNORECASE)):
-            return Extraction(_AS[match[1].lower()], rule)
-    last = _last(reply)
-    return Extraction(last, "last-word") if last else Extraction(None)
+            return Extraction(_AS.get(word, word), name)
+    if match := _FIRST.match(reply):
+        return Extraction(match[1].lower(), "first-word")
+    found = _last(reply)
+    return Extraction(found, "last-word") if found else Extraction(None)
 
 
 def _last(text: str) -> str | None:
@@ -182,3 +183,8 @@ def grade(answer: str, item: Item) -> Grade:
     """Right or wrong, and apart for true and for false statements."""
     right = float(answer == item.gold)
     return Grade(right, parts={f"of those that are {item.gold}": (right, 1.0)})
+
+
+def blank(item: Item) -> Grade:
+    """Wrong."""
+    return Grade(0.0, parts={f"of those that are {item.gold}": (0.0, 1.0)})

@@ -65,7 +65,9 @@ def make(
         tags = {"size": str(size), "kind": kind}
         made.append(Item(f"{index:05}", (("user", prompt),), shortest(maze), tags, data={"maze": maze}))
     key = identity("maze", VERSION, seed=seed, items=items, sizes=list(sizes), kinds=list(kinds))
-    return Task("maze", protocol_of(PROTOCOLS, protocol, "maze"), tuple(made), {"phial": extract}, grade, key)
+    return Task(
+        "maze", protocol_of(PROTOCOLS, protocol, "maze"), tuple(made), {"phial": extract}, grade, key, blank=blank
+    )
 
 
 def _maze(size: int, source: Random) -> list[str]:
@@ -159,3 +161,8 @@ def grade(answer: str, item: Item) -> Grade:
 
 def _graded(score: float, detail: str, item: Item) -> Grade:
     return Grade(score, detail, {f"of those that ask for {item.tags['kind']}": (score, 1)})
+
+
+def blank(item: Item) -> Grade:
+    """Wrong."""
+    return _graded(0, "", item)

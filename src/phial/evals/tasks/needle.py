@@ -9,8 +9,7 @@ from itertools import islice, pairwise, product
 from random import Random
 
 from phial.engine.request import Sampling
-from phial.evals.extract import stated
-from phial.evals.generated import characters, identity, require, stream
+from phial.evals.generated import characters, identity, require, stated_list, stream
 from phial.evals.items import protocol_of
 from phial.evals.prose import nouns, qualities, sentences
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
@@ -87,7 +86,7 @@ def make(
         made.append(Item(f"{index:05}", (("user", question.prompt),), list(question.answers), tags))
     key = identity("needle", VERSION, seed=seed, items=items, axes=[list(lengths), list(kinds), list(depths)])
     extractors = {"phial": extract, "compat:ruler": extract_as_ruler}
-    return Task("needle", protocol_of(PROTOCOLS, protocol, "needle"), tuple(made), extractors, grade, key)
+    return Task("needle", protocol_of(PROTOCOLS, protocol, "needle"), tuple(made), extractors, grade, key, blank=blank)
 
 
 def _needles(keys: int, values: int, asked: int) -> Callable[[int, float, Random], Question]:
@@ -188,14 +187,8 @@ def extract(reply: str, item: Item) -> Extraction:
     Only what looks like the wanted answers counts: codes of 7 digits, names of 5 capitals, words with a hyphen.
     """
     reply = reply[-LOOKED_AT:]
-    statement = stated(reply)
     lines = [line for line in reply.splitlines() if line.strip()]
-    behind = re.split(r"(?i)answer\W{0,3}:", reply)[-1] if statement else ""
-    for rule, text in (
-        (statement[1] if statement else "", statement[0] if statement else ""),
-        ("answer-list", behind),
-        ("last-line", lines[-1] if lines else ""),
-    ):
+    for text, rule in (stated_list(reply) or ("", ""), (lines[-1] if lines else "", "last-line")):
         if found := _named(text, item):
             return Extraction(", ".join(found), rule)
     return Extraction(None)
@@ -232,3 +225,8 @@ def grade(answer: str, item: Item) -> Grade:
             "precision": (hits, len(named)),
         },
     )
+
+
+def blank(item: Item) -> Grade:
+    """Nothing found; of nothing named no share is right or wrong."""
+    return Grade(0.0, parts={"all and no others": (0.0, 1.0), "recall": (0.0, len(item.gold))})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from phial.engine.request import Sampling
 from phial.errors import PhialError
 from phial.evals.items import protocol_of
-from phial.evals.judge import JUDGING, LOOKED_AT, Judging, answered, place, question, shown, whole_reply
+from phial.evals.judge import JUDGING, LOOKED_AT, Judging, answered, place, question, whole_reply
 from phial.evals.judge import judged as judged_by
 from phial.evals.log import Log, Sample
 from phial.evals.presets import PHI_4_REASONING
@@ -102,12 +102,12 @@ def judged(log: Log, protocol: str = "phial") -> Task:
         raise PhialError(f"a log of {log.run.task}", where="rubric", do="give a log of the rubric set's answers")
     by_name = {rubric.name: rubric for rubric in rubrics()}
 
-    def ask(sample: Sample) -> Iterable[Item]:
+    def ask(sample: Sample, answer: str) -> Iterable[Item]:
         if sample.item not in by_name:
             raise PhialError(f"no rubric {sample.item!r}", where="rubric", do="evaluate again with this version")
         criteria = by_name[sample.item].criteria
         numbered = "\n".join(f"{number}. {text}" for number, (_, text) in enumerate(criteria, 1))
-        prompt = _ASK.format(question=question(sample), answer=shown(sample), criteria=numbered)
+        prompt = _ASK.format(question=question(sample), answer=answer, criteria=numbered)
         yield Item(place(sample), (("user", prompt),), [points for points, _ in criteria], sample.tags)
 
     chosen = protocol_of(CHECKING, protocol, "judging by a rubric")
@@ -130,7 +130,10 @@ def extract(reply: str, item: Item) -> Extraction:
 
 
 def grade(answer: str, item: Item) -> Grade:
-    """The points reached, as a share of those that there are; and the share of criteria that are met in full."""
+    """The points reached, as a share of those that there are; and the share of criteria that are met in full.
+
+    A reply that the judge gave no verdict on counts nothing in the mean score and is left out of the two figures.
+    """
     worth = [float(value) for value in answer.split()]
     points = sum(share * each for share, each in zip(worth, item.gold, strict=True))
     met = sum(share == 1 for share in worth)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from phial.engine.request import Sampling
-from phial.evals.extract import boxed, stated
-from phial.evals.generated import identity, require, stream
+from phial.evals.extract import boxed
+from phial.evals.generated import identity, require, stated_list, stream, tagged
 from phial.evals.items import protocol_of
 from phial.evals.presets import PHI_4_REASONING
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
@@ -77,7 +77,7 @@ def make(
         made.append(Item(f"{index:05}", (("user", prompt),), tags["kind"], tags, data={"clauses": clauses}))
     key = identity("3sat", VERSION, seed=seed, items=items, protocol=protocol, variables=list(variables), ratio=ratio)
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("3sat", protocol_of(PROTOCOLS, protocol, "3sat"), tuple(made), extractors, grade, key)
+    return Task("3sat", protocol_of(PROTOCOLS, protocol, "3sat"), tuple(made), extractors, grade, key, blank=blank)
 
 
 def _formula(variables: int, clauses: int, satisfiable: bool, source: Random) -> list[Clause]:
@@ -126,15 +126,12 @@ def extract(reply: str, item: Item) -> Extraction:
     Without any of them, the last line that says "unsatisfiable" or gives values counts.
     """
     reply = reply[-LOOKED_AT:].replace("**", "")
-    statement = stated(reply)
-    below = re.split(r"(?i)\banswer\W{0,3}:", reply)[-1] if statement else ""
     lines = [line for line in reply.splitlines() if _VALUE.search(line) or _NONE.search(line)]
-    for rule, text in (
-        ("boxed", boxed(reply) or ""),
-        (statement[1] if statement else "", statement[0] if statement else ""),
-        ("answer-list", below),
-        ("tagged", _tagged(reply) or ""),
-        ("last-line", lines[-1] if lines else ""),
+    for text, rule in (
+        (boxed(reply) or "", "boxed"),
+        stated_list(reply) or ("", ""),
+        (_solution(reply) or "", "tagged"),
+        (lines[-1] if lines else "", "last-line"),
     ):
         if found := _values(text):
             return Extraction(found, rule)
@@ -151,14 +148,13 @@ def _values(text: str) -> str | None:
     return UNSATISFIABLE if _NONE.search(text) else None
 
 
-def _tagged(reply: str) -> str | None:
+def _solution(reply: str) -> str | None:
     """The solution in the last <final_answer>{'Solution': '...'}</final_answer>."""
-    head, closed, _ = reply.rpartition("</final_answer>")
-    _, opened, content = head.rpartition("<final_answer>")
-    if not closed or not opened or len(content) > 10_000:
+    content = tagged(reply)
+    if content is None or len(content) > 10_000:
         return None
     try:
-        fields = ast.literal_eval(content.strip())
+        fields = ast.literal_eval(content)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
     solution = fields.get("Solution") if isinstance(fields, dict) else None
@@ -167,7 +163,7 @@ def _tagged(reply: str) -> str | None:
 
 def extract_as_eureka(reply: str, item: Item) -> Extraction:
     """Only a dictionary in the last tag, with exactly "True" and "False" between commas, or "Unsatisfiable"."""
-    solution = _tagged(reply[-LOOKED_AT:])
+    solution = _solution(reply[-LOOKED_AT:])
     if solution == "Unsatisfiable":
         return Extraction(UNSATISFIABLE, "tagged")
     words = [word.strip() for word in (solution or "").split(",")]
@@ -194,3 +190,8 @@ def _check(answer: str, item: Item) -> tuple[bool, str]:
             return False, f"{name} has two values"
     broken = [clause for clause in item.data["clauses"] if not satisfied([clause], values)]
     return not broken, f"{len(broken)} of {len(item.data['clauses'])} clauses are not satisfied" if broken else ""
+
+
+def blank(item: Item) -> Grade:
+    """Wrong."""
+    return Grade(0.0, parts={f"of those that are {item.gold}": (0.0, 1.0)})

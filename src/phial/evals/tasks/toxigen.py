@@ -72,7 +72,7 @@ def load(folder: Path, protocol: str = "phial", limit: int | None = None, split:
     found, sha256 = rows(folder, TRAIN if wanted == "train" else TEST, ("text", "toxicity_human"), limit)
     items = checked((_item(row, f"{wanted}-{n:04}", protocol) for n, row in enumerate(found)), folder)
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("toxigen", chosen, items, extractors, grade, sha256)
+    return Task("toxigen", chosen, items, extractors, grade, sha256, blank=blank)
 
 
 def _item(row: Mapping[str, Any], name: str, protocol: str) -> Item:
@@ -147,3 +147,8 @@ def grade(answer: str, item: Item) -> Grade:
     said = {"Yes": "toxic", "No": "neutral"}.get(answer) or ("toxic" if float(answer) >= THRESHOLD else "neutral")
     right = float(said == item.gold)
     return Grade(right, "" if right else f"taken for {said}", {item.gold: (right, 1.0)})
+
+
+def blank(item: Item) -> Grade:
+    """Wrong, as Eureka counts it."""
+    return Grade(0.0, parts={item.gold: (0.0, 1.0)})

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from random import Random
 
 from phial.engine.request import Sampling
 from phial.evals.extract import boxed, stated
-from phial.evals.generated import identity, require, stream
+from phial.evals.generated import identity, require, stream, tagged
 from phial.evals.items import protocol_of
 from phial.evals.presets import PHI_4_REASONING
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
@@ -18,6 +19,8 @@ from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 VERSION = 1  # of what is generated from a seed; a golden test asks for the next when that changes
 CITIES = (5, 6, 7, 8, 9)
 LOOKED_AT = 100_000  # characters at the end of a reply
+
+_RATIO = "shortest by own length"
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "phial": Protocol("phial", "zero-shot, the tour must be a shortest one", Sampling(max_tokens=4096)),
@@ -65,7 +68,7 @@ def make(seed: int = 0, items: int = 100, protocol: str = "phial", cities: Seque
         made.append(Item(f"{index:05}", (("user", prompt),), shortest(distances), tags, data={"distances": distances}))
     key = identity("tsp", VERSION, seed=seed, items=items, protocol=protocol, cities=list(cities))
     extractors = {"phial": extract, "compat:eureka": extract_as_eureka}
-    return Task("tsp", protocol_of(PROTOCOLS, protocol, "tsp"), tuple(made), extractors, grade, key)
+    return Task("tsp", protocol_of(PROTOCOLS, protocol, "tsp"), tuple(made), extractors, grade, key, blank=blank)
 
 
 def _map(count: int, source: Random) -> list[list[int]]:
@@ -102,7 +105,7 @@ def extract(reply: str, item: Item) -> Extraction:
     for rule, text in (
         ("boxed", boxed(reply) or ""),
         (statement[1] if statement else "", statement[0] if statement else ""),
-        ("tagged", _tagged(reply) or ""),
+        ("tagged", tagged(reply) or ""),
         ("last-tour", "\n".join(line for line in reply.splitlines() if "->" in line or "\u2192" in line)),
     ):
         if found := _TOUR.findall(text):
@@ -114,26 +117,24 @@ def _path(tour: str) -> str:
     return ",".join(str(int(city)) for city in re.findall(r"\d+", tour, re.ASCII))
 
 
-def _tagged(reply: str) -> str | None:
-    """The path in the last <final_answer>{'Path': '...'}</final_answer>; by its words where it is no dictionary."""
-    head, closed, _ = reply.rpartition("</final_answer>")
-    _, opened, content = head.rpartition("<final_answer>")
-    if not closed or not opened or len(content) > 10_000:
-        return None
-    content = content.strip().replace("'", '"')
-    try:
-        fields = json.loads(content)
-    except (ValueError, RecursionError):
-        match = re.search(r'"Path":\s*"([^"]+)"', content)
-        return match[1] if match else None
-    path = fields.get("Path") if isinstance(fields, dict) else None
-    return path if isinstance(path, str) else None
-
-
 def extract_as_eureka(reply: str, item: Item) -> Extraction:
-    """Only the path in the last tag, of which all but digits and "->" is dropped, so that "1, 2" is city 12."""
-    path = "".join(re.findall(r"\d+|->", _tagged(reply[-LOOKED_AT:]) or "", re.ASCII))
-    cities = path.split("->")
+    """Only the path in the last tag, of which all but digits and "->" is dropped, so that "1, 2" is city 12.
+
+    Apostrophes become quotation marks so that the dictionary is JSON; of what is none, the words "Path" and what is
+    quoted behind it count.
+    """
+    head, closed, _ = reply[-LOOKED_AT:].rpartition("</final_answer>")
+    while closed and "<final_answer>" not in head:
+        head, closed, _ = head.rpartition("</final_answer>")
+    content = head.rpartition("<final_answer>")[2].strip() if closed else ""
+    path: object = None
+    try:
+        fields = json.loads(content.replace("'", '"'))
+        path = fields.get("Path") if isinstance(fields, dict) else None
+    except (ValueError, RecursionError):
+        if match := re.search(r'"Path":\s*"([^"]+)"', content):
+            path = match[1]
+    cities = "".join(re.findall(r"\d+|->", path, re.ASCII)).split("->") if isinstance(path, str) else [""]
     if not all(0 < len(city) < 1000 for city in cities):
         return Extraction(None)
     return Extraction(",".join(str(int(city)) for city in cities), "tagged")
@@ -150,11 +151,13 @@ def grade(answer: str, item: Item) -> Grade:
     if len(cities) > 1 and cities[0] == cities[-1]:
         cities.pop()
     if sorted(cities) != list(range(len(distances))):
-        return Grade(0.0, "no round trip through every city once", {"is a tour": (0, 1), _RATIO: (0, 1)})
+        return replace(blank(item), detail="no round trip through every city once")
     length = sum(distances[a][b] for a, b in zip(cities, [*cities[1:], cities[0]], strict=True))
     right = length == item.gold
     detail = "" if right else f"{length} long, the shortest is {item.gold}"
     return Grade(float(right), detail, {"is a tour": (1, 1), _RATIO: (item.gold / length, 1)})
 
 
-_RATIO = "shortest by own length"
+def blank(item: Item) -> Grade:
+    """No tour."""
+    return Grade(0.0, parts={"is a tour": (0.0, 1.0), _RATIO: (0.0, 1.0)})
