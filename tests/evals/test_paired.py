@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from phial.evals.paired import (
@@ -60,7 +60,8 @@ def test_paired_t() -> None:
     # scipy's ttest_1samp and its confidence_interval.
     estimate, p = paired_means([0.25, -0.5, 0, 0.75, 0.5, 0, 0.25, 1, -0.25, 0.5], 80)
     assert p == pytest.approx(0.11730680301423826, rel=1e-10)
-    # The least width for 10 items is 1.25 * 0.2775 below and 0.75 * 0.2775 above; the upper t limit is wider than it.
+    # Eight of the ten deviate from the rest: the least width is 1.25 * 0.2775 below and 0.75 * 0.2775 above, and the
+    # upper t limit lies beyond it.
     assert estimate.high == pytest.approx(0.5765142617226959, rel=1e-10)
     assert estimate.low == pytest.approx(0.25 - 1.25 * 3.841458820694124 / 13.841458820694124, rel=1e-10)
     draw = random.Random(0)
@@ -75,7 +76,9 @@ def test_paired_t() -> None:
 def test_a_paired_interval_is_never_a_point(differences: list[float]) -> None:
     estimate, p = paired_means(differences, len(differences))
     assert -1 <= estimate.low <= estimate.value + 1e-12 and estimate.value - 1e-12 <= estimate.high <= 1
-    assert estimate.high - estimate.low > 0.05
+    assert estimate.low < estimate.high
+    if len(set(differences)) < 10 and len(differences) < 12:
+        assert estimate.high - estimate.low > 0.2
     assert 0 <= p <= 1
     turned, same_p = paired_means([-d for d in differences], len(differences))
     assert (turned.low, turned.high) == pytest.approx((-estimate.high, -estimate.low), abs=1e-9)
@@ -106,12 +109,10 @@ def test_ratios_of_pairs_have_the_error_that_the_jackknife_finds(
         left_out.append(rest[0] / rest[1] - rest[2] / rest[3])
     centre = math.fsum(left_out) / len(items)
     jackknife = math.sqrt(math.fsum((value - centre) ** 2 for value in left_out) * 59 / 60)
-    least = 3.841458820694124 / 63.841458820694124
-    for end, reach in (
-        (estimate.value - estimate.low, 1 + estimate.value),
-        (estimate.high - estimate.value, 1 - estimate.value),
-    ):
-        assert end == pytest.approx(max(2.0009953780882688 * jackknife, least * reach), rel=0.05, abs=1e-3)
+    assume(len(set(left_out)) > 20 and jackknife > 0.001)
+    half = 2.0009953780882688 * jackknife
+    expected = max(-1.0, estimate.value - half), min(1.0, estimate.value + half)
+    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=0.05 * half)
 
 
 def test_ratios_of_pairs_that_are_alike_are_no_point() -> None:

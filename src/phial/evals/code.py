@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from phial.evals.task import Extraction
 from phial.syntax import parse_module
 
-_LONGEST = 100_000  # characters that are parsed; more is no answer to these benchmarks
-_LOOKED_AT = 1_000_000  # characters of a reply; what comes behind them is a loop
+_LONGEST = 50_000  # characters that are parsed; more is no answer to these benchmarks
+_LOOKED_AT = 500_000  # characters of a reply; what comes behind them is a loop
 _MOST_CUTS = 50
-_MOST_BEGINNINGS = 10
+_MOST_BEGINNINGS = 4
 _FENCE = re.compile(r"[ \t]{0,9}(`{3,40}|~{3,40})[ \t]{0,9}([\w+#.-]{0,40})")
 _OPENING = re.compile(r"(?:import|from|def|class|async def) |@\w")
 _NOT_PYTHON = frozenset(
@@ -214,7 +214,7 @@ def _bare_code(reply: str, entry: str) -> str:
 def _completed(prompt: str, reply: str, entry: str) -> str:
     """Prompt and reply as one program, cut behind the last definition that is Python; "" where the reply adds none."""
     text = parsable(prompt + reply)
-    if len(text) <= len(prompt.rstrip()) or not defines(text, entry):
+    if len(text.rstrip()) <= len(prompt.rstrip()) or not defines(text, entry):
         return ""
     tree = parse_module(text)
     first = next(index for index, statement in enumerate(tree.body) if entry in _defined([statement]))

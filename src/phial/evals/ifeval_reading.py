@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ from phial.errors import PhialError
 
 # No end of a sentence, though a capital follows.
 _ABBREVIATIONS = frozenset(
-    {"mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "no", "inc", "u.s"}
+    {"mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "inc", "u.s"}
 )
 # The single marks: the full stops of Chinese and Japanese, of Indic scripts, and of Urdu, Arabic's question mark.
 _END = re.compile(
@@ -20,6 +21,9 @@ _END = re.compile(
 )
 _WORD_BEFORE = re.compile(r"[^\W\d_][\w.]{0,20}$")
 _WORD = re.compile(r"\w+(?:[-.'\u2019&]\w+)*")
+# Python's \w leaves out combining marks, which would cut words of Indic scripts to pieces.
+_MARKS = "".join(chr(code) for code in range(0x300, 0x20D1) if unicodedata.category(chr(code)).startswith("M"))
+_LETTERS = re.compile(rf"\w[\w{_MARKS}]*")
 _LOWER_START = re.compile(r"\s{1,40}[a-z]")
 
 
@@ -30,11 +34,13 @@ class Reading:
     Attributes:
         language: its ISO 639-1 code; None where it cannot be told, which the rules let pass.
         sentences: how many it has.
+        length: in words.
         words: for the count of those in capitals.
     """
 
     language: Callable[[str], str | None]
     sentences: Callable[[str], int]
+    length: Callable[[str], int]
     words: Callable[[str], list[str]]
 
 
@@ -75,7 +81,12 @@ def _says_something(text: str, start: int, end: int) -> bool:
     return any(character.isalnum() for character in text[start:end])
 
 
-OURS = Reading(language, sentences, _WORD.findall)
+def length(text: str) -> int:
+    """How many words a text has: runs of letters, digits, underscores and the marks that belong to letters."""
+    return len(_LETTERS.findall(text))
+
+
+OURS = Reading(language, sentences, length, _WORD.findall)
 
 
 @cache
@@ -90,6 +101,7 @@ def official() -> Reading:
         from langdetect import detector_factory
         from nltk.tokenize.destructive import NLTKWordTokenizer
         from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+        from nltk.tokenize.regexp import RegexpTokenizer
         from punkt.data import english
     except ImportError as error:
         raise PhialError(
@@ -102,7 +114,7 @@ def official() -> Reading:
     parameters.collocations = set(english.COLLOCATIONS)
     parameters.sent_starters = set(english.SENT_STARTERS)
     parameters.ortho_context.update(english.ORTHO_CONTEXT)
-    punkt, treebank = PunktSentenceTokenizer(parameters), NLTKWordTokenizer()
+    punkt, treebank, words = PunktSentenceTokenizer(parameters), NLTKWordTokenizer(), RegexpTokenizer(r"\w+")
 
     def detect(text: str) -> str | None:
         try:
@@ -113,5 +125,6 @@ def official() -> Reading:
     return Reading(
         detect,
         lambda text: len(punkt.tokenize(text)),
+        lambda text: len(words.tokenize(text)),
         lambda text: [word for sentence in punkt.tokenize(text) for word in treebank.tokenize(sentence)],
     )

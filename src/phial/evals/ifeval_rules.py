@@ -55,8 +55,7 @@ def _number_sentences(reply: str, arguments: Mapping[str, Any], reading: Reading
 
 
 def _number_words(reply: str, arguments: Mapping[str, Any], reading: Reading) -> bool:
-    count = sum(1 for _ in re.finditer(r"\w+", reply))
-    return _compare(count, arguments["relation"], arguments["num_words"])
+    return _compare(reading.length(reply), arguments["relation"], arguments["num_words"])
 
 
 def _number_paragraphs(reply: str, arguments: Mapping[str, Any], reading: Reading) -> bool:

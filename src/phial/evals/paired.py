@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from phial.evals.statistics import Z95, Estimate, unseen
 from phial.evals.student import normal_quantile, t_quantile, two_sided
 
+_FEW = 10  # items; where fewer deviate their variance is hardly known
 _POWER = normal_quantile(0.8)
 
 
@@ -47,8 +49,8 @@ def paired_shares(first: int, second: int, items: int) -> Estimate:
 def paired_means(differences: Sequence[float], samples: int) -> tuple[Estimate, float]:
     """The mean of items' differences, each between -1 and 1, with its t interval, and the p of the paired t test.
 
-    The interval is never narrower than if as many items as may well be unseen differed by a whole point; where all
-    differences are equal, the p is that of McNemar's test.
+    Where fewer than 10 items differ from the others, the interval is not narrower than if as many items as may well be
+    unseen differed by a whole point; where none does, the p is that of McNemar's test.
 
     Args:
         differences: first - second, of each item.
@@ -56,15 +58,12 @@ def paired_means(differences: Sequence[float], samples: int) -> tuple[Estimate, 
     """
     count = len(differences)
     value = math.fsum(differences) / count
-    least, most = value - unseen(count) * (1 + value), value + unseen(count) * (1 - value)
-    deviation = _deviation(differences)
-    if count < 2 or deviation == 0:
-        p = mcnemar(sum(d > 0 for d in differences), sum(d < 0 for d in differences))
-        return Estimate(value, least, most, count, samples, "t, paired"), p
-    error = deviation / math.sqrt(count)
-    half = t_quantile(0.975, count - 1) * error
-    low, high = max(-1.0, min(least, value - half)), min(1.0, max(most, value + half))
-    return Estimate(value, low, high, count, samples, "t, paired"), two_sided(value / error, count - 1)
+    error = _deviation(differences) / math.sqrt(count)
+    if count < 2 or error == 0:
+        half, p = 0.0, mcnemar(sum(d > 0 for d in differences), sum(d < 0 for d in differences))
+    else:
+        half, p = t_quantile(0.975, count - 1) * error, two_sided(value / error, count - 1)
+    return Estimate(value, *_bounded(value, half, differences), count, samples, "t, paired"), p
 
 
 def paired_ratios(items: Sequence[tuple[float, float, float, float]], first: Estimate, second: Estimate) -> Estimate:
@@ -83,12 +82,12 @@ def paired_ratios(items: Sequence[tuple[float, float, float, float]], first: Est
     ]
     half = t_quantile(0.975, count - 1) * _deviation(residuals) / math.sqrt(count) if count > 1 else math.inf
     bounded = all(0 <= a <= b and 0 <= c <= d for a, b, c, d in items)
-    least = unseen(count) * max(abs(first.value), abs(second.value), 1e-12)
-    if bounded:  # unseen items may differ by a whole point either way
-        low = max(-1.0, value - max(half, unseen(count) * (1 + value)))
-        high = min(1.0, value + max(half, unseen(count) * (1 - value)))
+    if bounded:
+        low, high = _bounded(value, half, residuals)
     else:
-        low, high = (value - half, value + half) if half > 1e-9 * least else (value - least, value + least)
+        least = unseen(count) * max(abs(first.value), abs(second.value), 1e-12)
+        half = half if half > 1e-9 * least else least  # all alike, but unseen ones may differ by that much
+        low, high = value - half, value + half
     return Estimate(value, low, high, count, first.samples + second.samples, "t, paired")
 
 
@@ -129,6 +128,17 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = largest
     return tuple(adjusted)
+
+
+def _bounded(value: float, half: float, deviations: Sequence[float]) -> tuple[float, float]:
+    """An interval of a difference of shares, wide enough for items unseen where few deviate from the others."""
+    count = len(deviations)
+    if count - max(Counter(deviations).values()) < _FEW:
+        return (
+            max(-1.0, value - max(half, unseen(count) * (1 + value))),
+            min(1.0, value + max(half, unseen(count) * (1 - value))),
+        )
+    return max(-1.0, value - half), min(1.0, value + half)
 
 
 def _deviation(values: Sequence[float]) -> float:

@@ -75,7 +75,7 @@ _ACCEPTED: Mapping[str, Mapping[str, str]] = {
 
 
 def differential_tests(benchmark: str, entry: str, inputs: list[Any], tolerance: float) -> str:
-    """Tests of `candidate` against the function `entry` of the context.
+    """Tests of `candidate` against the function `entry` of the context, which must not be bound to the candidate.
 
     Args:
         benchmark: "humaneval" or "mbpp"; which items have several right answers.

@@ -32,6 +32,7 @@ def _stdin(text):
     os.close(descriptor)
     sys.stdin = open(0, encoding="utf-8", closefd=False)
 _stdin({text!r})
+exit = quit = sys.exit
 del _stdin, os, sys
 exec(compile({program!r}, "<solution>", "exec"), globals())
 """

@@ -13,7 +13,7 @@ from phial.artifact import MANIFEST, artifact_path, read_manifest
 from phial.curate.funnel import Dropped
 from phial.curate.reading import Reading, read_file
 from phial.errors import PhialError
-from phial.record import read_records
+from phial.record import Record, read_records
 from phial.tokens.shards import read_documents
 from phial.tokens.tokenizer import Tokenizer, load_tokenizer
 
@@ -23,11 +23,16 @@ _NOT_TRAINED = ("heldout", "held-out", "held_out", "dropped", ".partial")
 
 @dataclass(frozen=True, slots=True)
 class TrainingText:
-    """One text that was trained on: the file or shard that has it, its record's id there, and its words."""
+    """One text that was trained on: the file or shard that has it, its words, and its record or the record's id."""
 
     file: str
-    record: str
     text: str
+    origin: Record | str
+
+    @property
+    def record(self) -> str:
+        """The record's id."""
+        return self.origin if isinstance(self.origin, str) else self.origin.id  # hashed only where it is asked for
 
 
 @dataclass(frozen=True)
@@ -94,18 +99,18 @@ def read_sources(sources: Sources, tokenizer: Tokenizer | None = None) -> Iterat
     """
     for path in sources.records:
         for record in read_records(path):
-            yield TrainingText(str(path), record.id, record.content)
+            yield TrainingText(str(path), record.content, record)
     for folder in sources.shards:
         speaking = tokenizer or _tokenizer_of(folder)
         for record, ids in read_documents(folder):
-            yield TrainingText(str(folder), record, speaking.decode(ids.tolist()))
+            yield TrainingText(str(folder), speaking.decode(ids.tolist()), record)
     for path in sources.plain:
         for number, piece in enumerate(read_file(path, str(path), Reading()), 1):
             if isinstance(piece, Dropped):
                 raise PhialError(
                     f"training data can't be read: {piece.reason} {piece.detail}", where=f"{path}, text {number}"
                 )
-            yield TrainingText(str(path), piece.id, piece.content)
+            yield TrainingText(str(path), piece.content, piece)
 
 
 def _not_trained(path: Path, folder: Path) -> str:

@@ -105,12 +105,13 @@ def answer(channel, program, functions):
     requests = Lines(reads)
     module = type(sys)("solution")
     sys.modules["solution"] = module
+    module.__dict__.update(exit=sys.exit, quit=sys.exit)  # which the interpreter lacks without its site module
     known = {}
     reply = ["ready"]
     try:
         exec(compile(program, "<solution>", "exec"), module.__dict__)
     except BaseException as error:
-        reply = ["error", type(error).__name__, str(error)[:SHOWN]]
+        reply = fault(error)
     while True:
         send(writes, reply)
         line = requests.next()
@@ -123,7 +124,15 @@ def answer(channel, program, functions):
             arguments = [decode(item) for item in positional]
             reply = ["value", encode(known[name](*arguments, **{key: decode(item) for key, item in named}))]
         except BaseException as error:
-            reply = ["error", type(error).__name__, str(error)[:SHOWN]]
+            reply = fault(error)
+
+
+def fault(error):
+    """What an exception says, in a reply."""
+    try:
+        return ["error", type(error).__name__, str(error)[:SHOWN]]
+    except BaseException:
+        return ["error", "Exception", "an exception that cannot be shown"]
 
 
 class Ended(BaseException):

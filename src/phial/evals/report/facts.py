@@ -6,19 +6,21 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phial.errors import PhialError
 from phial.evals.budget import Point, by_samples, by_tokens
 from phial.evals.compare import Comparison, compare_all
-from phial.evals.contamination import Contamination
 from phial.evals.extraction_table import extraction_table
 from phial.evals.log import Log
 from phial.evals.report.logs import Contest, Entry, Logs
 from phial.evals.report.samples import BETTER, CLEAN, DIRTY, PARTIAL, WORSE
 from phial.evals.scores import by_tag, grouped, mean_at, summary, tags
-from phial.evals.statistics import Estimate
+from phial.evals.statistics import Estimate, amount
 from phial.page.printable import cut, printable
+
+if TYPE_CHECKING:
+    from phial.evals.contamination import Contamination
 
 GROUPS = 200  # values of a tag; with more it names items rather than kinds of them
 SIGNIFICANT = 0.05
@@ -144,6 +146,7 @@ def _row(logs: Logs, entry: Entry, comparison: Comparison | None, base: int) -> 
         "tokens": found.tokens and estimate(found.tokens),
         "seconds": estimate(found.seconds),
         "cpu_seconds": found.cpu_seconds and estimate(found.cpu_seconds),
+        "joules": _joules(entry.log),
         "asked": run.items * run.repeats,
         "repeats": run.repeats,
         "complete": found.complete,
@@ -152,6 +155,12 @@ def _row(logs: Logs, entry: Entry, comparison: Comparison | None, base: int) -> 
         "is_base": entry.model == base,
         "against": comparison and _against(comparison),
     }
+
+
+def _joules(log: Log) -> dict[str, Any] | None:
+    """A reply's mean; None unless the machine told it of every reply."""
+    known = [[one.joules for one in found if one.joules is not None] for found in grouped(log.samples).values()]
+    return estimate(amount(known)) if sum(map(len, known)) == len(log.samples) else None
 
 
 def _against(found: Comparison) -> dict[str, Any]:

@@ -7,19 +7,21 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from phial.errors import PhialError
-from phial.evals.contamination import Contamination
 from phial.evals.report.facts import gather, marks
 from phial.evals.report.logs import read_logs
-from phial.evals.report.samples import Packed, pack
+from phial.evals.report.samples import Packed, label, pack
 from phial.page.charts import gap_axis, gap_bar, score_axis, score_bar, score_bars, share_bar
 from phial.page.curves import Curve, curve_chart
 from phial.page.template import environment, read, shown, style
+
+if TYPE_CHECKING:
+    from phial.evals.contamination import Contamination
 
 COLOURS = 12
 
@@ -87,7 +89,7 @@ def render(facts: Mapping[str, Any], packed: Packed) -> str:
 
 def samples_link(**wanted: str) -> str:
     """The address of the samples that fit, as samples.js reads it."""
-    return "#samples?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in wanted.items() if value)
+    return "#samples?" + "&".join(f"{name}={quote(label(value), safe='')}" for name, value in wanted.items() if value)
 
 
 def by_tokens(facts: Mapping[str, Any], contest: Mapping[str, Any]) -> Markup:

@@ -6,7 +6,7 @@
   const OUTCOMES = [["wrong", "✗"], ["right", "✓"], ["partly", "◐"]];
   const MARKS = { none: NONE, truncated: TRUNCATED, disagree: DISAGREE, better: BETTER, worse: WORSE, clean: CLEAN, partial: PARTIAL, dirty: DIRTY };
   const NO_RULE = "(none)";
-  const SPARE = 6; // rows kept ready above and below what is seen
+  const SPARE = 3; // rows kept ready above and below what is seen
   const MOST_MARKED = 400;
 
   const find = (id) => document.getElementById(id);
@@ -256,7 +256,7 @@
   async function open(at) {
     const text = await texts.get(at), prompt = await prompts.get(index.prompt[at]);
     if (shown[chosen] !== at) return; // another one was chosen meanwhile
-    const [reply, reasoning, gold, answer, detail, finish, score, asked, tokens, seconds, cpu, parts, options, others] = text;
+    const [reply, reasoning, gold, answer, detail, finish, score, asked, tokens, seconds, cpu, joules, parts, options, others] = text;
     const [of, id, , , tags] = index.items[index.item[at]], mark = index.mark[at];
     const [name, sign] = OUTCOMES[index.outcome[at]];
     const close = make("button", "back", "‹ all samples");
@@ -295,7 +295,7 @@
     }
     for (const [part, share, weight] of parts) fact(terms, part, `${three(share)} of ${three(weight)}`);
     fact(terms, "cost", [asked !== null && `${asked.toLocaleString("en")} tokens asked`, tokens !== null && `${tokens.toLocaleString("en")} answered`,
-      `${three(seconds)} s`, cpu !== null && `${three(cpu)} s of CPU`, finish !== "stop" && `ended by ${finish}`].filter(Boolean).join(", "));
+      `${three(seconds)} s`, cpu !== null && `${three(cpu)} s of CPU`, joules !== null && `${three(joules)} J`, finish !== "stop" && `ended by ${finish}`].filter(Boolean).join(", "));
     content.push(terms);
 
     content.push(make("h4", "", "Question"));

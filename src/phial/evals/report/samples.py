@@ -63,7 +63,7 @@ def pack(logs: Logs, marks: Mapping[tuple[int, int, str], int]) -> Packed:
             item = items.of((number, sample.item))
             if item == len(about):
                 chosen = [tags.of(f"{name}: {value}") for name, value in sample.tags.items()]
-                about.append([number, *map(_shown, (sample.item, _question(sample.prompt))), _gold(sample), chosen])
+                about.append([number, *map(label, (sample.item, _question(sample.prompt))), _gold(sample), chosen])
             others = [
                 (name, read.answer, read.rule, read.score)
                 for name, replies in variants[entry.path].items()
@@ -72,17 +72,17 @@ def pack(logs: Logs, marks: Mapping[tuple[int, int, str], int]) -> Packed:
             mark = marks.get((number, entry.model, sample.item), 0)
             mark |= NONE * (sample.answer is None) | TRUNCATED * sample.truncated
             mark |= DISAGREE * any(answer != sample.answer for _, answer, _, _ in others)
-            prompt = prompts.of(json.dumps(_prompt(sample.prompt)))
-            rule = rules.of(_shown(sample.rule))
+            prompt = prompts.of(json.dumps(_prompt(sample.prompt, entry.log.run.system)))
+            rule = rules.of(label(sample.rule))
             rows.append((entry.model, item, sample.repeat, outcome(sample), rule, mark, prompt))
-            answers.append("" if sample.answer is None else _shown(sample.answer))
+            answers.append("" if sample.answer is None else label(sample.answer))
             texts.append(_text(sample, others))
     prompt_parts, prompt_starts = _parts([json.loads(prompt) for prompt in prompts.known])
     text_parts, text_starts = _parts(texts)
     index = {
-        "models": logs.models,
-        "tasks": [contest.title for contest in logs.contests],
-        "tags": [_shown(tag) for tag in tags.known],
+        "models": [label(name) for name in logs.models],
+        "tasks": [label(contest.title) for contest in logs.contests],
+        "tags": [label(tag) for tag in tags.known],
         "rules": list(rules.known),
         "items": about,
         **{name: [row[place] for row in rows] for place, name in enumerate(COLUMNS)},
@@ -126,25 +126,25 @@ def _text(sample: Sample, others: list[tuple[str, str | None, str, float]]) -> l
         _long(gold),
         None if sample.answer is None else _long(sample.answer),
         _long(sample.detail),
-        _shown(sample.finish),
+        label(sample.finish),
         _finite(sample.score),
         sample.prompt_tokens,
         sample.tokens,
         _finite(sample.seconds),
         _finite(sample.cpu_seconds),
-        [[_shown(name), _finite(share), _finite(weight)] for name, (share, weight) in sample.parts.items()],
+        _finite(sample.joules),
+        [[label(name), _finite(share), _finite(weight)] for name, (share, weight) in sample.parts.items()],
         [[_finite(logprob), tokens] for logprob, tokens in sample.options],
-        [
-            [_shown(name), answer and _shown(answer), _shown(rule), _finite(score)]
-            for name, answer, rule, score in others
-        ],
+        [[label(name), answer and label(answer), label(rule), _finite(score)] for name, answer, rule, score in others],
     ]
 
 
-def _prompt(prompt: Any) -> Any:
+def _prompt(prompt: Any, system: str) -> Any:
+    """A prompt as it was asked: the run's system message stands before a chat's own."""
     if isinstance(prompt, str):
         return _long(prompt)
-    return [[_shown(role), _long(text)] for role, text in prompt]
+    before = [("system", system)] if system else []
+    return [[label(role), _long(text)] for role, text in (*before, *prompt)]
 
 
 def _question(prompt: Any) -> str:
@@ -157,10 +157,11 @@ def _question(prompt: Any) -> str:
 
 def _gold(sample: Sample) -> str:
     gold = sample.gold if isinstance(sample.gold, str) else json.dumps(sample.gold, ensure_ascii=False)
-    return _shown(gold)
+    return label(gold)
 
 
-def _shown(text: str) -> str:
+def label(text: str) -> str:
+    """A name or answer in one line, as the list shows it and links name it."""
     return cut(" ".join(printable(text[: 4 * QUESTION]).split()), QUESTION)
 
 

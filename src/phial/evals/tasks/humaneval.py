@@ -80,22 +80,24 @@ def load_plus(folder: Path, protocol: str = "phial", limit: int | None = None) -
     return _task("humaneval-plus", [(row, _plus_tests(row, folder)) for row in found], PROTOCOLS[protocol], sha256)
 
 
-def _tests(row: Mapping[str, Any], folder: Path) -> dict[str, str]:
+def _tests(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if "def check(" not in row["test"]:
         raise PhialError("a test without check()", where=f"{folder}, {row['task_id']}", do="give the published file")
-    return {"context": row["prompt"], "tests": f"{row['test']}\ncheck(candidate)\n"}
+    # Some tests call the function by its name besides `candidate`.
+    functions = dict.fromkeys(("candidate", row["entry_point"]), row["entry_point"])
+    return {"functions": functions, "context": row["prompt"], "tests": f"{row['test']}\ncheck(candidate)\n"}
 
 
-def _plus_tests(row: Mapping[str, Any], folder: Path) -> dict[str, str]:
+def _plus_tests(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if "plus_input" not in row:
         return _tests({"test": "", **row}, folder)
     inputs = [*row["base_input"], *row["plus_input"]]
     reference = row["prompt"] + row["canonical_solution"]
     tests = differential_tests("humaneval", row["entry_point"], inputs, float(row["atol"]))
-    return {"context": reference, "tests": tests}
+    return {"functions": {"candidate": row["entry_point"]}, "context": reference, "tests": tests}
 
 
-def _task(name: str, found: list[tuple[Mapping[str, Any], dict[str, str]]], protocol: Protocol, sha256: str) -> Task:
+def _task(name: str, found: list[tuple[Mapping[str, Any], dict[str, Any]]], protocol: Protocol, sha256: str) -> Task:
     seen: set[str] = set()
     items: list[Item] = []
     for row, tests in found:
@@ -156,7 +158,5 @@ EXTRACTORS = {
 
 def grade(answer: str, item: Item) -> Grade:
     """1 where the program passes all tests in the sandbox."""
-    # Some tests call the function by its name besides `candidate`.
-    functions = {"candidate": item.data["entry"], item.data["entry"]: item.data["entry"]}
-    verdict = judge(answer, item.data["tests"], functions, item.data["context"])
+    verdict = judge(answer, item.data["tests"], item.data["functions"], item.data["context"])
     return Grade(float(verdict.passed), verdict.reason)

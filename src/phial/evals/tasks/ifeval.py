@@ -41,7 +41,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     )
 }
 _NAMES = ("input_data.jsonl*", "ifeval_input_data.jsonl*", "train-*.parquet", "data/train-*.parquet")
-_LONGEST = 400_000  # characters that are read; longer replies are loops, and cost the official tokenizers minutes
+_LONGEST = 200_000  # characters that are read; longer replies are loops, and cost the official tokenizers minutes
 
 
 def load(folder: Path, protocol: str = "phial", limit: int | None = None) -> Task:
