@@ -40,8 +40,8 @@ _STATED = re.compile(rf"\bverdict\W{{1,8}}{_VERDICT.pattern}", re.IGNORECASE)
 def against_gold(log: Log, task: str, protocol: str = "phial") -> Task:
     """Every reply against the right answer of its item, as SimpleQA is scored.
 
-    The mean score is the share of correct answers, where a reply without a verdict is none; "correct given attempted" leaves
-    out the vague ones.
+    The mean score is the share of correct answers, where a reply without a verdict is none; "correct given attempted"
+    leaves out the vague ones.
     """
     chosen = protocol_of(CHECKING, protocol, "judging against the right answer")
 
