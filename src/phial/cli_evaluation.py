@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -21,9 +20,7 @@ DEFAULT_FOLDER = Path("evals")
 class RunByDefault(TyperGroup):
     """`phial eval MODEL …` is `phial eval run MODEL …`."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # some versions of typer have a click of their own
         """See click."""
         return super().resolve_command(ctx, args if args[0] in self.commands else ["run", *args])
 
@@ -212,19 +209,19 @@ def list_tasks() -> None:
 
 
 @app.command("self-test")
-def self_test() -> None:
+def self_test(benchmarks: Benchmarks = None) -> None:
     """Put labelled cases to the readers and graders themselves.
 
     Example: phial eval self-test
     """
     from phial.evals.self_test import run_self_test
 
-    results = run_self_test()
-    for name, failures, count in results:
-        typer.echo(f"{name}: {count - len(failures)} of {count}")
-        for failure in failures:
+    outcomes = run_self_test(benchmarks)
+    for outcome in outcomes:
+        typer.echo(f"{outcome.name}: {outcome.count - len(outcome.failures)} of {outcome.count} graded as labelled")
+        for failure in outcome.failures:
             typer.echo(f"  {failure}")
-    if any(failures for _, failures, _ in results):
+    if any(outcome.failures for outcome in outcomes):
         raise typer.Exit(1)
 
 

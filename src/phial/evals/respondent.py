@@ -70,18 +70,25 @@ Take = Callable[[Question, Reply], None]
 
 
 class Respondent(Protocol):
-    """Whoever answers.
+    """Whoever answers."""
 
-    Attributes:
-        name: as reports name it.
-        identity: what tells it from others of its name, JSON-able; two logs of equal identity have one respondent.
-            "opened" says whether its prompts end with the opening tag of its thinking.
-        address: where it is reached, for people.
-    """
+    @property
+    def name(self) -> str:
+        """As reports name it."""
+        ...
 
-    name: str
-    identity: Mapping[str, Any]
-    address: str
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What tells it from others of its name, JSON-able; two logs of equal identity have one respondent.
+
+        "opened" says whether its prompts end with the opening tag of its thinking.
+        """
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it is reached, for people."""
+        ...
 
     def answer(self, questions: Sequence[Question], known: Collection[Key], take: Take) -> None:
         """Answer the questions whose answers are not known.

@@ -136,8 +136,7 @@ def _continued(log: LineFile, run: Run) -> tuple[Run, list[Sample]]:
 
 def _facts(run: Run) -> dict[str, Any]:
     """All that decides a log's answers, flat."""
-    fields = asdict(run)
-    del fields["made"]
+    fields = {name: value for name, value in asdict(run).items() if name != "made"}
     flat: dict[str, Any] = {}
     for name, value in fields.items():
         flat |= {f"{name} {key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
