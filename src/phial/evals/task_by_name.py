@@ -102,9 +102,15 @@ def load_task(text: str, benchmarks: Path | None = None, limit: int | None = Non
     given: dict[str, Any] = {"protocol": wanted.protocol or None, "limit": limit, "items": limit, "seed": seed}
     if "folder" in parameters:
         given["folder"] = (benchmarks or Path(wanted.name).parent) if own else _folder(wanted.name, benchmarks)
-    task = make(
-        **{key: value for key, value in given.items() if key in parameters and value is not None}, **wanted.options
-    )
+    arguments = {name: value for name, value in given.items() if name in parameters and value is not None}
+    lacking = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and name not in {*arguments, *wanted.options}
+    ]
+    if lacking:
+        raise PhialError(f"{text} wants {lacking[0]!r}", where="tasks", do=f"give it as {text}@{lacking[0]}=VALUE")
+    task = make(**arguments, **wanted.options)
     if not isinstance(task, Task):
         raise PhialError(f"{text} returned {type(task).__name__}, no Task", where="tasks", do=OWN)
     return task

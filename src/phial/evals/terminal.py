@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from phial.evals.compare_terminal import figure
@@ -15,21 +14,27 @@ from phial.page.printable import printable
 
 
 def print_scores(logs: Iterable[Log], console: Console | None = None) -> None:
-    """A row a log: its score with the interval, and what it cost; further figures below."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("task", "protocol", "model"):
-        table.add_column(name, overflow="fold")
-    for name in ("score, 95 %", "items", "replies", "no answer", "truncated", "tokens", "data"):
-        table.add_column(name, justify="right")
+    """A line a log: its score with the interval, protocol and costs; a line a further figure below."""
+    console = console or Console(highlight=False)
     for log in logs:
-        found, run = summary(log), log.run
-        whole = len(log.samples) == run.items * run.repeats
-        replies = f"{len(log.samples):,}" + ("" if whole else f" of {run.items * run.repeats:,}")
-        tokens = f"{found.tokens.value:,.0f}" if found.tokens else "?"
-        words = (run.task, f"{run.protocol}, {run.extractor}" if run.extractor != "phial" else run.protocol, run.model)
-        shares = (f"{found.none.value:.1%}", f"{found.truncated.value:.1%}")
-        row = (figure(found.score), f"{run.items:,}", replies, *shares, tokens, run.sha256[:8])
-        table.add_row(*(Text(printable(word)) for word in words), *map(Text, row))
-        for name, estimate in found.parts.items():
-            table.add_row(Text(""), Text(f"  {printable(name)}"), Text(""), Text(f"{estimate.value:.4g}"))
-    (console or Console(highlight=False)).print(table)
+        for text in score_lines(log):
+            console.print(Text(text), soft_wrap=True)
+
+
+def score_lines(log: Log) -> list[str]:
+    """What is printed of a log."""
+    found, run = summary(log), log.run
+    asked = run.items * run.repeats
+    facts = [
+        f"{run.items:,} items",
+        f"{len(log.samples):,} replies" if len(log.samples) == asked else f"{len(log.samples):,} of {asked:,} replies",
+        f"{found.none.value:.1%} without an answer",
+        f"{found.truncated.value:.1%} truncated",
+        f"{found.tokens.value:,.0f} tokens a reply" if found.tokens else "tokens not told",
+        f"data {run.sha256[:12]}",
+    ]
+    name = f"{run.task}, {run.protocol}" + (f", {run.extractor}" if run.extractor != "phial" else "")
+    lines = [f"{printable(name)}: {figure(found.score)} % for {printable(run.model)}; {', '.join(facts)}"]
+    for part, estimate in found.parts.items():
+        lines.append(f"  {printable(part)}: {estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}]")
+    return lines
