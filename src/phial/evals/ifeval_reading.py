@@ -12,9 +12,7 @@ from phial.curate.language import identify
 from phial.errors import PhialError
 
 # No end of a sentence, though a capital follows.
-_ABBREVIATIONS = frozenset(
-    {"mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "inc", "u.s"}
-)
+_ABBREVIATIONS = frozenset({"mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "inc", "u.s"})
 # The single marks: the full stops of Chinese and Japanese, of Indic scripts, and of Urdu, Arabic's question mark.
 _END = re.compile(
     r"[.!?\u2026]{1,9}[\"'\u201d\u2019)\]*_]{0,9}(?=\s|$)|[\u3002\uff01\uff1f\u0964\u0965\u06d4\u061f]|\n[ \t]{0,40}\n"
