@@ -16,13 +16,14 @@ from phial.evals.task import Task
 from phial.evals.tasks.gsm8k import gsm8k_task
 from phial.evals.tasks.problems import problems_task
 from phial.evals.tasks.svamp import svamp_task
-from phial.recipe.stages import Context
+from phial.recipe.schema import Recipe
+from phial.recipe.stage import Context
 from phial.synth.textbook import HELDOUT_SPLITS
 
 BENCHMARKS = {"gsm8k": gsm8k_task, "svamp": svamp_task}
 
 
-def evaluate(context: Context) -> dict[str, Any]:
+def evaluate(context: Context[Recipe]) -> dict[str, Any]:
     """Answer every task with the stage's model; writes one sample log a task."""
     config = context.recipe.evaluate
     parent = next(artifact for name, artifact in context.inputs.items() if name.startswith("sft"))
