@@ -47,7 +47,9 @@ def gates(
     """
     exempt = ("code", PREFERENCE)
     stages: list[Stage | CorpusStage] = [Language(section.languages, exempt=exempt)] if section.languages else []
-    stages += [Junk(fewest_words=section.fewest_words, exempt=exempt), Personal(), Toxicity()]
+    # Worked problems are short, and half of their words are numbers.
+    junk = Junk(fewest_words=section.fewest_words, word_length=(1.5, 10.0), exempt=exempt)
+    stages += [junk, Personal(), Toxicity()]
     stages += [quality] if quality else []
     stages.append(Duplicates(threshold=section.duplicates))
     if section.benchmarks:

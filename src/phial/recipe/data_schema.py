@@ -161,7 +161,7 @@ class DataCuration(Section):
     """
 
     languages: tuple[str, ...] = ("en",)
-    fewest_words: int = Field(20, ge=0)
+    fewest_words: int = Field(10, ge=0)
     duplicates: float = Field(0.7, gt=0.05, le=1)
     benchmarks: str = ""
     common_records: int = Field(10, gt=0)

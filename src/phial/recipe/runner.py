@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -85,7 +86,6 @@ def make(recipe: AnyRecipe, workspace: Path, reporter: Reporter, base: Path = Pa
     started = time.time()
     if build_name() == "none" and any(stage.name in ("pretrain", "tune") for stage in stages):
         reporter.line(f"  WARNING: {WITHOUT}")
-    member = isinstance(recipe, DataRecipe) and recipe.scale.executor == "slurm"
 
     def bring(stage: Stage) -> Artifact:
         key = stage_keys[stage.name]
@@ -98,10 +98,12 @@ def make(recipe: AnyRecipe, workspace: Path, reporter: Reporter, base: Path = Pa
             try:
                 artifact = _make(stage, key, recipe, root, artifacts, stage_keys, reporter)
             except BeingMade:
-                if not member:
+                if not _member(recipe):
                     raise
                 time.sleep(_WAIT_SECONDS)  # another member of the array is at it
                 artifact = find(root, stage.name, key)
+        if stage.share and not _member(recipe):
+            shutil.rmtree(root.parent / "work" / artifact.path.name, ignore_errors=True)  # all of it is in the artifact
         reporter.line(f"{stage.name}: made in {artifact.manifest.seconds:.1f} s, {artifact.path.name}")
         return artifact
 
@@ -159,6 +161,11 @@ def _make(
         metrics = stage.run(Context(recipe, inputs, draft, reporter, work))
         input_keys = {name: stage_keys[name] for name in stage.inputs}
         return publish(draft, root, stage.name, key, stage.version, stage.config, input_keys, metrics, started)
+
+
+def _member(recipe: AnyRecipe) -> bool:
+    """Whether others of a job array make the same recipe in the same workspace."""
+    return isinstance(recipe, DataRecipe) and recipe.scale.executor == "slurm"
 
 
 def _write_run(path: Path, name: str, recipe: AnyRecipe, stage_keys: dict[str, str], started: float) -> None:

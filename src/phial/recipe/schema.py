@@ -7,7 +7,7 @@ import json
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -165,6 +165,7 @@ class Recipe(Section):
 
 
 AnyRecipe = Recipe | DataRecipe
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 def read_recipe(source: str, settings: list[str]) -> AnyRecipe:
@@ -188,7 +189,20 @@ def read_recipe(source: str, settings: list[str]) -> AnyRecipe:
         raise PhialError(f"not a TOML file: {error}", where=where, do="mend the line it names") from error
     for setting in settings:
         _apply(facts, setting)
-    kind: type[AnyRecipe] = DataRecipe if "flow" in facts else Recipe
+    return checked(DataRecipe, facts, where) if "flow" in facts else checked(Recipe, facts, where)
+
+
+def checked(kind: type[AnySection], facts: dict[str, Any], where: str) -> AnySection:
+    """Facts as a section, or a recipe.
+
+    Args:
+        kind: of section.
+        facts: by key.
+        where: they come from, for the error.
+
+    Raises:
+        PhialError: a key or value is not allowed; every fault is told.
+    """
     try:
         return kind.model_validate(facts)
     except ValidationError as error:
@@ -249,20 +263,20 @@ def _entry(entries: list[Any], name: str, setting: str) -> dict[str, Any]:
     return known[name]
 
 
-def _explain(fault: Any, recipe: type[AnyRecipe]) -> str:
+def _explain(fault: Any, section: type[Section]) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "value_error":  # of a validator, whose words say it all
         return f"{place or 'recipe'}: {fault['ctx']['error']}"
     if fault["type"] != "extra_forbidden":
         shown = "" if fault["type"] == "missing" else f" (got {json.dumps(fault['input'], default=str)})"
         return f"{place}: {fault['msg'].lower()}{shown}"
-    near = difflib.get_close_matches(fault["loc"][-1], _keys(fault["loc"][:-1], recipe), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(fault["loc"][-1], _keys(fault["loc"][:-1], section), n=1, cutoff=0.4)
     return f"{place}: unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def _keys(place: tuple[Any, ...], recipe: type[AnyRecipe]) -> list[str]:
+def _keys(place: tuple[Any, ...], section: type[Section]) -> list[str]:
     """The keys of the section at a place; a number in it is that of one of several equal sections."""
-    model: type[BaseModel] = recipe
+    model: type[BaseModel] = section
     for part in place:
         if isinstance(part, int):
             continue
