@@ -106,6 +106,9 @@ def data_look(
     samples: Annotated[int, typer.Option(min=0, help="Records to show of each kind.")] = 5,
     score: Annotated[str, typer.Option(help="To order them by; by default the quality.")] = "",
     ledger: LedgerOption = None,
+    quality: Annotated[
+        Path | None, typer.Option(help="Report of the quality classifier; by default the quality.json in the folder.")
+    ] = None,
 ) -> None:
     """Show samples by kind and score, the funnel with examples, cost and speed, duplicates, contamination.
 
@@ -113,7 +116,7 @@ def data_look(
     """
     from phial.recipe.look import look
 
-    found = look(folder, samples, score, ledger)
+    found = look(folder, samples, score, ledger, quality)
     if html is None:
         from phial.recipe.look_terminal import print_look
 

@@ -99,8 +99,11 @@ def _estimate(files: Sequence[tuple[Path, str]], stages: Sequence[Stage | Corpus
         sample += [one for one in islice(read_file(path, name, reading), each) if not isinstance(one, Dropped)]
     if not sample:
         raise PhialError("nothing readable in the first records of the files", where=str(files[0][0]), do="look at it")
-    characters, began, left = sum(len(one.content) for one in sample), time.perf_counter(), sample
+    characters, left = sum(len(one.content) for one in sample), sample
     judging = [stage for stage in stages if not isinstance(stage, CorpusStage)]
+    for stage in judging:
+        stage.judge(sample[:1])  # some load a model first
+    began = time.perf_counter()
     for stage in judging:
         left = stage.judge(left).kept
     rate = characters / (time.perf_counter() - began) / 1e6

@@ -130,7 +130,7 @@ def print_forecast(found: Sequence[Forecast], budget: Budget) -> None:
         numbers = (one.seeds, one.records, one.about.requests, one.about.prompt_tokens, one.about.completion_tokens)
         costs = (f"{one.about.cost:,.4f}", f"{one.most.cost:,.4f}")
         table.add_row(one.name, *(f"{number:,}" for number in numbers), *costs)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=max(Console().width, 120))  # broken numbers can't be read
     console.print(table)
     console.print(
         f"at most {whole.most.requests:,} requests and {whole.most.tokens:,} tokens, if every seed is taken and every "

@@ -11,9 +11,11 @@ from markupsafe import Markup
 
 from phial.errors import PhialError
 from phial.recipe.look import Look, Spread
+from phial.recipe.look_quality import Learned
 from phial.recipe.printable import cut, printable
 
 _WIDTH, _HEIGHT = 240, 40
+_SQUARE = 240
 
 
 def write_page(found: Look, path: Path) -> None:
@@ -38,7 +40,7 @@ def render(found: Look) -> str:
     engine.filters |= {"count": "{:,}".format, "three": "{:.3g}".format, "two": "{:.2f}".format, "cut": cut}
     style = Markup(package.joinpath("style.css").read_text(encoding="utf-8"))
     template = engine.from_string(package.joinpath("look.html.j2").read_text(encoding="utf-8"))
-    return template.render(look=found, style=style, profile=profile)
+    return template.render(look=found, style=style, profile=profile, roc=roc)
 
 
 def _shown(value: Any) -> Any:
@@ -57,3 +59,12 @@ def profile(spread: Spread) -> Markup:
     return Markup(
         '<svg class="bar" width="{}" height="{}" role="img" aria-label="{} from low to high">{}</svg>'
     ).format(_WIDTH, _HEIGHT, spread.name, bars)
+
+
+def roc(found: Learned) -> Markup:
+    """The curve of a classifier: across, the share of bad records kept; up, that of good ones."""
+    points = " ".join(f"{x * _SQUARE:.1f},{_SQUARE - y * _SQUARE:.1f}" for x, y in found.roc)
+    return Markup(
+        '<svg class="chart" viewBox="-2 -2 {0} {0}" width="{0}" height="{0}" role="img" aria-label="ROC curve">'
+        '<path d="M0 {1}L{1} 0" class="grid"/><polyline points="{2}" class="line"/></svg>'
+    ).format(_SQUARE + 4, _SQUARE, points)
