@@ -146,13 +146,13 @@ class Run:
         """Begin seeds in their order while more are wanted."""
         for shard in self._read_shards():
             self._shards.append(shard)
-            if self._plan.shared and not shard.finished:
+            if shard.finished:
+                self._count(shard)
+            elif self._plan.shared:
                 if not await self._wanted():
                     return
                 await self._take(shard)
                 continue
-            if shard.finished:
-                self._count(shard)
             for place in range(len(shard.seeds)):
                 if not await self._wanted():
                     return  # a shard that is only begun is not written; its replies are in the ledger
@@ -170,18 +170,16 @@ class Run:
         """Begin a shard of a shared run, unless another process has it or has finished it."""
         if not shard.claim():
             self._foreign.append(shard)
-            return
-        if shard.finished:
+        elif shard.finished:
             self._count(shard)
-            return
-        self._claimed += shard.count
-        for place in range(shard.count):
-            while len(self._under_way) >= self._plan.together and not self._fatal:
-                await self._change()
-                self._tell()
-            if self._fatal:
-                return
-            self._begin(shard, place)
+        else:
+            self._claimed += shard.count
+            for place in range(shard.count):
+                while len(self._under_way) >= self._plan.together:
+                    await self._change()
+                    self._tell()
+                if not self._fatal:
+                    self._begin(shard, place)
 
     async def _visit(self) -> None:
         """See what other processes have finished, and take over what a dead one left."""

@@ -1,0 +1,296 @@
+"""A recipe for data, tiny: made, reused, killed, shared, budgeted, traced, and told what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from phial.artifact import read_manifest
+from phial.errors import PhialError
+from phial.recipe import teachers
+from phial.recipe.data_schema import DataRecipe
+from phial.recipe.estimating import forecast_recipe
+from phial.recipe.look import look
+from phial.recipe.progress import Reporter
+from phial.recipe.runner import Run, find_model, make
+from phial.recipe.runs import print_runs, print_trace
+from phial.recipe.schema import read_recipe, recipe_folder
+from phial.record import read_records
+from phial.synth.faults import BudgetSpent, Failed
+from phial.synth.ledger import Ledger
+from phial.synth.scripted import Scripted
+from phial.synth.teacher import Patience
+from phial.tokens.shards import read_shard
+from phial.tokens.tokenizer import load_tokenizer
+
+RECIPE = """
+name = "small"
+[topics]
+names = ["fractions", "speed", "sharing", "area"]
+[[flow]]
+name = "topic-tree"
+settings = { branches = 4, depth = 1 }
+[[flow]]
+name = "textbook-section"
+seeds = ["topic-tree"]
+accept = 6
+[[flow]]
+name = "exercises"
+seeds = ["topic-tree"]
+accept = 8
+settings = { maths = true, count = 2 }
+[[flow]]
+name = "hallucination-pairs"
+seeds = ["exercises"]
+[quality]
+sample = 30
+keep = 0.8
+[shards]
+heldout = 0.3
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def made(path: Path, workspace: Path, *settings: str) -> Run:
+    return make(read_recipe(str(path), list(settings)), workspace, Reporter(), recipe_folder(str(path)))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("tutor")
+    (folder / "small.toml").write_text(RECIPE)
+    return made(folder / "small.toml", folder / "runs")
+
+
+def content(workspace: Path) -> dict[str, str]:
+    folders = [path for path in (workspace / "artifacts").iterdir() if path.is_dir()]
+    return {path.name: read_manifest(path).content_hash for path in folders}
+
+
+def workspace_of(run: Run) -> Path:
+    return run.path.parent.parent
+
+
+def test_every_stage_is_there_and_no_work_is_left(run: Run) -> None:
+    assert set(run.artifacts) == {
+        *("seeds", "collect", "quality", "curate", "shards", "report"),
+        *("flow-topic-tree", "flow-textbook-section", "flow-exercises", "flow-hallucination-pairs"),
+    }
+    assert run.artifacts["flow-exercises"].manifest.metrics["accepted"] == 8
+    assert not list((workspace_of(run) / "artifacts").glob("*.partial"))
+    assert not list((workspace_of(run) / "work").iterdir())
+
+
+def test_shards_hold_the_records_and_loss_on_the_assistants_words_alone(run: Run) -> None:
+    folder = run.artifacts["shards"].path
+    tokenizer = load_tokenizer(Path(str(teachers.__file__)).parents[1] / "default_model")
+    conversations = list(read_records(folder / "sft.parquet"))
+    shard = read_shard(folder / "sft")
+    assert shard.documents == len(conversations) > 0
+    written = "".join(text for one in conversations for role, text in one.messages or () if role == "assistant")
+    scored = tokenizer.decode([int(one) for one in shard.ids[shard.scored]])
+    assert sorted(scored.replace("<|end|>", "").split()) == sorted(written.split())
+    texts = read_shard(folder / "text")
+    assert texts.documents == len(list(read_records(folder / "text.parquet")))
+    pairs = list(read_records(folder / "preferences.parquet"))
+    assert pairs and all(one.preference for one in pairs)
+    kept = [one for file in (run.artifacts["curate"].path / "kept").glob("*") for one in read_records(file)]
+    shards = ("sft", "text", "heldout", "preferences")
+    packed = [one.id for name in shards for one in read_records(folder / f"{name}.parquet")]
+    assert sorted(packed) == sorted(one.id for one in kept)
+
+
+def test_a_record_is_traced_from_its_tokens_to_its_topic(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    record = next(iter(read_records(run.artifacts["shards"].path / "sft.parquet")))
+    while record.lineage.flow != "exercises":  # pairs are made of exercises
+        record = next(
+            one
+            for one in read_records(run.artifacts["flow-exercises"].path / "records.parquet")
+            if one.id in (*record.lineage.parents, record.id)
+        )
+    print_trace(record.id, workspace_of(run))
+    shown = capsys.readouterr().out
+    assert "by topic-tree" in shown and "by topics, version 1" in shown
+    assert "-- reply" in shown and "answer check: passed" in shown and "in file    collect-" in shown
+    text = next(iter(read_records(run.artifacts["shards"].path / "text.parquet")))
+    print_trace(text.id, workspace_of(run))
+    assert "in tokens  shards-" in capsys.readouterr().out
+
+
+def test_a_look_shows_the_gates_and_what_the_classifier_learned(run: Run) -> None:
+    found = look(run.artifacts["curate"].path)
+    assert {"language", "junk", "quality", "duplicates"} <= {gate.name for gate in found.gates}
+    assert found.learned and found.learned.records == 30 and found.learned.threshold
+    assert found.cost and found.cost.spent.requests > 0
+    page = (run.artifacts["report"].path / "report.html").read_text()
+    assert "exercises: seeds through the flow" in page and '<polyline points="0.0,240.0 ' in page
+
+
+def test_runs_are_listed_and_have_no_model(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    print_runs(workspace_of(run))
+    assert run.name in capsys.readouterr().out
+    with pytest.raises(PhialError, match="no run or checkpoint folder"):
+        find_model(run.name, workspace_of(run))
+
+
+def test_a_second_make_makes_nothing_and_a_setting_only_what_follows(run: Run, small: Path) -> None:
+    workspace = workspace_of(run)
+    before = {path: path.stat().st_mtime_ns for path in (workspace / "artifacts").rglob("*")}
+    made(small, workspace)
+    assert {path: path.stat().st_mtime_ns for path in (workspace / "artifacts").rglob("*")} == before
+    names = set(content(workspace))
+    made(small, workspace, "shards.row_length=512")
+    assert {name.rpartition("-")[0] for name in set(content(workspace)) - names} == {"shards", "report"}
+    names = set(content(workspace))
+    made(small, workspace, "flow.textbook-section.accept=5")
+    new = {name.rpartition("-")[0] for name in set(content(workspace)) - names}
+    assert new >= {"flow-textbook-section", "collect"} and not new & {"seeds", "flow-topic-tree", "flow-exercises"}
+
+
+def test_killed_anywhere_it_ends_with_the_same_content_and_pays_nothing_twice(run: Run, small: Path) -> None:
+    workspace = small.parent / "runs"
+    command = [sys.executable, "-m", "phial", "make", str(small), "--to", str(workspace)]
+    for mark in ("work/flow-exercises-*/shards", "artifacts/quality-*.partial", "curation/curate-0*"):
+        process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not list(workspace.glob(mark)):
+            time.sleep(0.01)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    expected = {name: value for name, value in content(workspace_of(run)).items() if name in content(workspace)}
+    assert content(workspace) == expected
+    with Ledger(workspace / "ledger.sqlite") as killed, Ledger(workspace_of(run) / "ledger.sqlite") as undisturbed:
+        for name in undisturbed.runs():
+            assert killed.account(name).spent == undisturbed.account(name).spent
+
+
+OWN = '''
+from phial.synth.derive import derive
+from phial.synth.flow import flow
+
+
+@flow("echo", "1")
+async def echo(record, teacher, tools):
+    reply = await teacher.ask(f"Say: {record.content} and what is to be known about it", max_tokens=50, task="echo")
+    yield derive(echo, record, teacher, [reply], kind="passage", text=f"{record.content}: {reply.text}")
+'''
+
+
+def test_a_flow_of_ones_own_is_one_file_and_one_line(small: Path) -> None:
+    (small.parent / "own.py").write_text(OWN)
+    small.write_text(RECIPE + '[[flow]]\nname = "own.py:echo"\n')
+    settings = ["quality.sample=0", "flow.textbook-section.train=false"]
+    run = made(small, small.parent / "runs", *settings)
+    counts = run.artifacts["collect"].manifest.metrics
+    assert counts["echo"] == 4 and "textbook-section" not in counts
+    (small.parent / "own.py").write_text(OWN.replace("Say:", "Tell:"))  # without another version
+    assert made(small, small.parent / "runs", *settings).artifacts["flow-echo"].path != run.artifacts["flow-echo"].path
+
+
+def test_a_budget_is_the_whole_recipes_and_a_larger_one_goes_on(run: Run, small: Path) -> None:
+    workspace = small.parent / "runs"
+    with Ledger(workspace_of(run) / "ledger.sqlite") as ledger:
+        whole = sum(ledger.account(name).spent.requests for name in ledger.runs() if name.startswith("small/"))
+    with pytest.raises(BudgetSpent, match="the budget has no room"):
+        made(small, workspace, "budget.requests=20")
+    with Ledger(workspace / "ledger.sqlite") as ledger:
+        spent = [ledger.account(name).spent.requests for name in ledger.runs()]
+        assert len(spent) > 1 and sum(spent) <= 20
+    made(small, workspace, f"budget.requests={whole + 30}")
+    with Ledger(workspace / "ledger.sqlite") as ledger:
+        assert sum(ledger.account(name).spent.requests for name in ledger.runs()) <= whole + 30
+
+
+def test_seeds_that_nobody_answers_stop_the_recipe_until_they_are(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.write_text('name = "a"\n[topics]\nnames = ["x", "y"]\n[[flow]]\nname = "own.py:echo"\n[quality]\nsample = 0\n')
+    (small.parent / "own.py").write_text(OWN)
+    broken = True
+
+    def answer(request: object) -> str:
+        if broken:
+            raise Failed("connection dropped", perhaps_paid=False)
+        return "there are many things to know about this, and most of them are learned by doing them often"
+
+    async def at_once(_seconds: float) -> None: ...
+
+    monkeypatch.setattr(teachers, "_source", lambda section: Scripted(answer))
+    monkeypatch.setattr("phial.synth.teacher.Patience.sleep", staticmethod(at_once))
+    monkeypatch.setattr("phial.synth.teacher.LedgerTeacher.__init__.__kwdefaults__", {}, raising=False)
+    with pytest.raises(PhialError, match="2 seeds were not answered"):
+        made(small, small.parent / "runs", "teacher.url=http://localhost/v1", "teacher.model=m")
+    broken = False
+    run = made(small, small.parent / "runs", "teacher.url=http://localhost/v1", "teacher.model=m")
+    assert run.artifacts["flow-echo"].manifest.metrics["accepted"] == 2
+
+
+def test_an_estimate_asks_nobody_and_leaves_nothing(run: Run, small: Path) -> None:
+    recipe = read_recipe(str(small), ["teacher.price.prompt=1", "teacher.price.completion=2"])
+    assert isinstance(recipe, DataRecipe)
+    found = {one.name: one for one in forecast_recipe(recipe, small.parent, small.parent / "runs")}
+    assert not (small.parent / "runs").exists()
+    assert found["topic-tree"].about.requests == 4 and found["topic-tree"].records == 16
+    assert found["exercises"].records == 8 and 0 < found["exercises"].about.cost < found["exercises"].most.cost
+    spent = run.artifacts["flow-exercises"].manifest.metrics["spent"]["requests"]
+    assert spent / 2 <= found["exercises"].about.requests <= found["exercises"].most.requests
+    assert found["marks for the quality classifier"].about.requests > 0
+    # What the ledger knows is not counted.
+    recorded = forecast_recipe(recipe, small.parent, workspace_of(run))
+    assert recorded[0].about.requests == 0
+
+
+def test_benchmark_items_are_not_in_the_data(run: Run, small: Path) -> None:
+    record = next(iter(read_records(run.artifacts["shards"].path / "text.parquet")))
+    (small.parent / "tests").mkdir()
+    item = {"id": "one", "question": record.content[:400]}
+    (small.parent / "tests/items.jsonl").write_text(json.dumps(item) + "\n")
+    again = made(small, workspace_of(run), "curate.benchmarks=tests")
+    assert record.id not in {one.id for one in read_records(again.artifacts["shards"].path / "text.parquet")}
+    found = look(again.artifacts["curate"].path)
+    assert found.contaminated and found.contaminated[0] >= 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["flow.exercises.acept=5"], "flow.2.acept: unknown key; did you mean 'accept'?"),
+        (["teacher.modle='x'"], "teacher.modle: unknown key; did you mean 'model'?"),
+        (["tune.chekpoint='x'"], "tune.chekpoint: unknown key; did you mean 'checkpoint'?"),
+        (["curat.languages=[]"], "curat: unknown key; did you mean 'curate'?"),
+        (["flow.nothing.accept=5"], "there is no 'nothing'"),
+        (["flow.accept=5"], "which 'flow'?"),
+        (["flow.exercises.seeds=['later']"], "flow 'exercises' starts from 'later'; there is topics, topic-tree"),
+        (["flow.exercises.label='topic-tree'"], "two flows are called 'topic-tree'"),
+        (["teacher.url='http://h/v1'"], "a url needs the model's name"),
+        (["seeds.path='x'"], "state the licence"),
+        (["topics.names=[]"], "nothing to begin with"),
+        (["flow.exercises.accept=0"], "flow.2.accept: input should be greater than 0 (got 0)"),
+        (["budget.cost=-1"], "budget.cost: input should be greater than 0 (got -1)"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_told(small: Path, settings: list[str], words: str) -> None:
+    with pytest.raises(PhialError) as caught:
+        read_recipe(str(small), settings)
+    assert words in caught.value.what
+
+
+def test_a_flow_that_is_not_there_is_told_before_anything_is_made(small: Path) -> None:
+    small.write_text(RECIPE + '[[flow]]\nname = "nowhere.py:echo"\n')
+    with pytest.raises(PhialError, match=r"no flow 'nowhere\.py:echo'"):
+        made(small, small.parent / "runs")
+    assert not (small.parent / "runs").exists()
