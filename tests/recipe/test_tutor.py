@@ -13,20 +13,23 @@ from pathlib import Path
 import pytest
 
 from phial.artifact import read_manifest
+from phial.embedded import embedded_model
 from phial.errors import PhialError
-from phial.recipe import teachers
-from phial.recipe.data_schema import DataRecipe
+from phial.recipe import flow_job
+from phial.recipe.data_schema import Budget, DataRecipe, TeacherSection
 from phial.recipe.estimating import forecast_recipe
 from phial.recipe.look import look
 from phial.recipe.progress import Reporter
 from phial.recipe.runner import Run, find_model, make
 from phial.recipe.runs import print_runs, print_trace
 from phial.recipe.schema import read_recipe, recipe_folder
+from phial.recipe.teachers import identity_of
 from phial.record import read_records
 from phial.synth.faults import BudgetSpent, Failed
 from phial.synth.ledger import Ledger
-from phial.synth.scripted import Scripted
-from phial.synth.teacher import Patience
+from phial.synth.request import TeacherRequest
+from phial.synth.scripted import Scripted, Written
+from phial.synth.teacher import LedgerTeacher, Patience
 from phial.tokens.shards import read_shard
 from phial.tokens.tokenizer import load_tokenizer
 
@@ -55,6 +58,42 @@ keep = 0.8
 [shards]
 heldout = 0.3
 """
+
+
+OWN = """
+from phial.synth.derive import derive
+from phial.synth.flow import flow
+
+
+@flow("echo", "1")
+async def echo(record, teacher, tools):
+    reply = await teacher.ask(f"Say: {record.content} and what is to be known about it", max_tokens=50, task="echo")
+    yield derive(echo, record, teacher, [reply], kind="passage", text=f"{record.content}: {reply.text}")
+"""
+
+
+LIGHT = """
+name = "light"
+[topics]
+names = ["fractions", "speed", "sharing", "area", "ages"]
+[[flow]]
+name = "topic-tree"
+settings = { branches = 3, depth = 1 }
+[[flow]]
+name = "own.py:echo"
+seeds = ["topics", "topic-tree"]
+[quality]
+sample = 0
+"""
+
+
+@pytest.fixture
+def light(tmp_path: Path) -> Path:
+    """A recipe whose flows run nothing in the sandbox."""
+    (tmp_path / "own.py").write_text(OWN)
+    path = tmp_path / "light.toml"
+    path.write_text(LIGHT)
+    return path
 
 
 @pytest.fixture
@@ -96,13 +135,13 @@ def test_every_stage_is_there_and_no_work_is_left(run: Run) -> None:
 
 def test_shards_hold_the_records_and_loss_on_the_assistants_words_alone(run: Run) -> None:
     folder = run.artifacts["shards"].path
-    tokenizer = load_tokenizer(Path(str(teachers.__file__)).parents[1] / "default_model")
+    tokenizer = load_tokenizer(embedded_model())
     conversations = list(read_records(folder / "sft.parquet"))
     shard = read_shard(folder / "sft")
     assert shard.documents == len(conversations) > 0
     written = "".join(text for one in conversations for role, text in one.messages or () if role == "assistant")
     scored = tokenizer.decode([int(one) for one in shard.ids[shard.scored]])
-    assert sorted(scored.replace("<|end|>", "").split()) == sorted(written.split())
+    assert sorted("".join(scored.replace("<|end|>", "").split())) == sorted("".join(written.split()))
     texts = read_shard(folder / "text")
     assert texts.documents == len(list(read_records(folder / "text.parquet")))
     pairs = list(read_records(folder / "preferences.parquet"))
@@ -160,10 +199,11 @@ def test_a_second_make_makes_nothing_and_a_setting_only_what_follows(run: Run, s
     assert new >= {"flow-textbook-section", "collect"} and not new & {"seeds", "flow-topic-tree", "flow-exercises"}
 
 
-def test_killed_anywhere_it_ends_with_the_same_content_and_pays_nothing_twice(run: Run, small: Path) -> None:
-    workspace = small.parent / "runs"
-    command = [sys.executable, "-m", "phial", "make", str(small), "--to", str(workspace)]
-    for mark in ("work/flow-exercises-*/shards", "artifacts/quality-*.partial", "curation/curate-0*"):
+def test_killed_anywhere_it_ends_with_the_same_content_and_pays_nothing_twice(light: Path) -> None:
+    made(light, light.parent / "undisturbed")
+    workspace = light.parent / "runs"
+    command = [sys.executable, "-m", "phial", "make", str(light), "--to", str(workspace)]
+    for mark in ("work/flow-echo-*/shards", "curation/curate-0*"):
         process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
         while process.poll() is None and not list(workspace.glob(mark)):
             time.sleep(0.01)
@@ -171,72 +211,77 @@ def test_killed_anywhere_it_ends_with_the_same_content_and_pays_nothing_twice(ru
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     subprocess.run(command, check=True, capture_output=True)
-    expected = {name: value for name, value in content(workspace_of(run)).items() if name in content(workspace)}
-    assert content(workspace) == expected
-    with Ledger(workspace / "ledger.sqlite") as killed, Ledger(workspace_of(run) / "ledger.sqlite") as undisturbed:
+    assert content(workspace) == content(light.parent / "undisturbed")
+    with (
+        Ledger(workspace / "ledger.sqlite") as killed,
+        Ledger(light.parent / "undisturbed/ledger.sqlite") as undisturbed,
+    ):
         for name in undisturbed.runs():
             assert killed.account(name).spent == undisturbed.account(name).spent
 
 
-OWN = '''
-from phial.synth.derive import derive
-from phial.synth.flow import flow
-
-
-@flow("echo", "1")
-async def echo(record, teacher, tools):
-    reply = await teacher.ask(f"Say: {record.content} and what is to be known about it", max_tokens=50, task="echo")
-    yield derive(echo, record, teacher, [reply], kind="passage", text=f"{record.content}: {reply.text}")
-'''
-
-
-def test_a_flow_of_ones_own_is_one_file_and_one_line(small: Path) -> None:
-    (small.parent / "own.py").write_text(OWN)
-    small.write_text(RECIPE + '[[flow]]\nname = "own.py:echo"\n')
-    settings = ["quality.sample=0", "flow.textbook-section.train=false"]
-    run = made(small, small.parent / "runs", *settings)
+def test_a_flow_of_ones_own_is_one_file_and_one_line(light: Path) -> None:
+    run = made(light, light.parent / "runs", "flow.topic-tree.train=false")
     counts = run.artifacts["collect"].manifest.metrics
-    assert counts["echo"] == 4 and "textbook-section" not in counts
-    (small.parent / "own.py").write_text(OWN.replace("Say:", "Tell:"))  # without another version
-    assert made(small, small.parent / "runs", *settings).artifacts["flow-echo"].path != run.artifacts["flow-echo"].path
+    assert counts["echo"] == 20 and "topic-tree" not in counts
+    (light.parent / "own.py").write_text(OWN.replace("Say:", "Tell:"))  # without another version
+    again = made(light, light.parent / "runs", "flow.topic-tree.train=false")
+    assert again.artifacts["flow-echo"].path != run.artifacts["flow-echo"].path
 
 
-def test_a_budget_is_the_whole_recipes_and_a_larger_one_goes_on(run: Run, small: Path) -> None:
-    workspace = small.parent / "runs"
-    with Ledger(workspace_of(run) / "ledger.sqlite") as ledger:
-        whole = sum(ledger.account(name).spent.requests for name in ledger.runs() if name.startswith("small/"))
+def test_a_budget_is_the_whole_recipes_and_a_larger_one_goes_on(light: Path) -> None:
+    workspace = light.parent / "runs"
     with pytest.raises(BudgetSpent, match="the budget has no room"):
-        made(small, workspace, "budget.requests=20")
-    with Ledger(workspace / "ledger.sqlite") as ledger:
-        spent = [ledger.account(name).spent.requests for name in ledger.runs()]
-        assert len(spent) > 1 and sum(spent) <= 20
-    made(small, workspace, f"budget.requests={whole + 30}")
-    with Ledger(workspace / "ledger.sqlite") as ledger:
-        assert sum(ledger.account(name).spent.requests for name in ledger.runs()) <= whole + 30
+        made(light, workspace, "budget.requests=20")
+
+    def spent() -> list[int]:
+        with Ledger(workspace / "ledger.sqlite") as ledger:
+            return [ledger.account(name).spent.requests for name in ledger.runs()]
+
+    assert len(spent()) == 2 and sum(spent()) == 20
+    made(light, workspace, "budget.requests=25")
+    assert sum(spent()) == 25  # 5 for the tree, 20 for the others: none was paid for twice
 
 
-def test_seeds_that_nobody_answers_stop_the_recipe_until_they_are(
-    small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small.write_text('name = "a"\n[topics]\nnames = ["x", "y"]\n[[flow]]\nname = "own.py:echo"\n[quality]\nsample = 0\n')
-    (small.parent / "own.py").write_text(OWN)
+def test_seeds_that_nobody_answers_stop_the_recipe_until_they_are(light: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = True
 
-    def answer(request: object) -> str:
-        if broken:
+    def answer(request: TeacherRequest) -> Written:
+        if broken and "ages" in request.messages[-1][1]:
             raise Failed("connection dropped", perhaps_paid=False)
         return "there are many things to know about this, and most of them are learned by doing them often"
 
-    async def at_once(_seconds: float) -> None: ...
+    def teacher(section: TeacherSection, ledger: Ledger, run: str, budget: Budget) -> LedgerTeacher:
+        return LedgerTeacher(identity_of(section), Scripted(answer), ledger, run=run, patience=Patience(tries=1))
 
-    monkeypatch.setattr(teachers, "_source", lambda section: Scripted(answer))
-    monkeypatch.setattr("phial.synth.teacher.Patience.sleep", staticmethod(at_once))
-    monkeypatch.setattr("phial.synth.teacher.LedgerTeacher.__init__.__kwdefaults__", {}, raising=False)
-    with pytest.raises(PhialError, match="2 seeds were not answered"):
-        made(small, small.parent / "runs", "teacher.url=http://localhost/v1", "teacher.model=m")
+    monkeypatch.setattr(flow_job, "open_teacher", teacher)
+    light.write_text(LIGHT.replace('[[flow]]\nname = "topic-tree"\nsettings = { branches = 3, depth = 1 }\n', ""))
+    settings = ["flow.echo.seeds=['topics']", "teacher.url=http://localhost/v1", "teacher.model=m"]
+    with pytest.raises(PhialError, match="1 seeds were not answered"):
+        made(light, light.parent / "runs", *settings)
     broken = False
-    run = made(small, small.parent / "runs", "teacher.url=http://localhost/v1", "teacher.model=m")
-    assert run.artifacts["flow-echo"].manifest.metrics["accepted"] == 2
+    run = made(light, light.parent / "runs", *settings)
+    assert run.artifacts["flow-echo"].manifest.metrics["spent"]["requests"] == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings", [["scale.workers=2"], ["scale.executor=slurm"], ["scale.executor=ray", "scale.workers=2"]]
+)
+def test_whoever_makes_it_it_comes_out_the_same(light: Path, settings: list[str]) -> None:
+    if "ray" in settings[0]:
+        pytest.importorskip("ray")
+    run = made(light, light.parent / "alone")
+    command = [sys.executable, "-m", "phial", "make", str(light), "--to", str(light.parent / "runs")]
+    command += [word for setting in settings for word in ("--set", setting)]
+    array = [{"SLURM_ARRAY_TASK_ID": str(rank), "SLURM_ARRAY_TASK_COUNT": "2"} for rank in (0, 1)]
+    members = [
+        subprocess.Popen(command, env=os.environ | extra, stderr=subprocess.PIPE, text=True)
+        for extra in (array if "slurm" in settings[0] else [{}])
+    ]
+    assert [member.communicate()[1] for member in members if member.wait()] == []
+    assert content(light.parent / "runs") == content(light.parent / "alone")
+    assert run.artifacts["flow-echo"].manifest.metrics["accepted"] == 20
 
 
 def test_an_estimate_asks_nobody_and_leaves_nothing(run: Run, small: Path) -> None:

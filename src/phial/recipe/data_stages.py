@@ -81,7 +81,8 @@ def build(recipe: DataRecipe, base: Path) -> list[Stage]:
     packed = {"row": row, "heldout": recipe.shards.heldout, "seed": recipe.seed}
     packed |= {"tokenizer": data_shards.tokenizer_key(tokenizer)}
     stages += [Stage("shards", 1, packed, ("curate",), partial(data_shards.pack, tokenizer, row)), *tuned]
-    stages.append(Stage("report", 1, {"recipe": facts}, tuple(stage.name for stage in stages), _report))
+    told = {"recipe": {name: value for name, value in facts.items() if name != "scale"}}
+    stages.append(Stage("report", 1, told, tuple(stage.name for stage in stages), _report))
     return stages
 
 
