@@ -339,3 +339,14 @@ def test_a_flow_that_is_not_there_is_told_before_anything_is_made(small: Path) -
     with pytest.raises(PhialError, match=r"no flow 'nowhere\.py:echo'"):
         made(small, small.parent / "runs")
     assert not (small.parent / "runs").exists()
+
+
+def test_a_checkpoint_that_is_named_is_tuned(run: Run, small: Path) -> None:
+    settings = [f"tune.checkpoint='{embedded_model()}'", "tune.epochs=1", "tune.threads=1", "tune.evaluations=1"]
+    tuned = made(small, workspace_of(run), *settings, "shards.row_length=4096")
+    shards, model = tuned.artifacts["shards"], tuned.artifacts["tune"]
+    assert shards.manifest.metrics["sft"]["row_length"] == 257  # what the checkpoint can read
+    assert model.manifest.metrics["bpb_heldout"] > 0
+    before = (embedded_model() / "model.safetensors").read_bytes()
+    assert (model.path / "model.safetensors").read_bytes() != before
+    assert find_model(tuned.name, workspace_of(run)) == model.path
