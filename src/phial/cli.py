@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import phial
+from phial.cli_data import LedgerOption, data
 from phial.cli_evaluation import app as evaluation
 from phial.errors import PhialError
 
@@ -22,10 +23,6 @@ app = typer.Typer(
 
 Workspace = Annotated[Path, typer.Option("--to", help="Workspace folder that holds artifacts and runs.")]
 DEFAULT_WORKSPACE = Path("runs")
-LedgerOption = Annotated[
-    Path | None,
-    typer.Option("--ledger", help="Of the teacher's requests; without it, the nearest ledger.sqlite above."),
-]
 
 
 def _version(show: bool) -> None:
@@ -43,30 +40,30 @@ def main(
 
 @app.command()
 def make(
-    recipe: Annotated[str, typer.Argument(help="A .toml file, or the name of an embedded recipe: nano.")],
+    recipe: Annotated[str, typer.Argument(help="A .toml file, or the name of an embedded recipe: nano, tutor.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a key: --set pretrain.tokens=500000")
+        list[str] | None,
+        typer.Option("--set", help="Override a key: --set pretrain.tokens=500000, --set flow.exercises.accept=90"),
     ] = None,
     to: Workspace = DEFAULT_WORKSPACE,
     benchmarks: Annotated[
-        Path | None, typer.Option(help="Folder with the published gsm8k/ and svamp/ files, to be scored as well.")
+        Path | None,
+        typer.Option(
+            help="nano: folder with the published gsm8k/ and svamp/ files, to be scored as well. tutor: folder of "
+            "benchmark files whose items must not be in the data."
+        ),
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only say what a recipe for data will ask of its teacher, and cost.")
+    ] = False,
 ) -> None:
     """Make everything a recipe describes; run it again to go on where it stopped.
 
     Example: phial make nano --to runs
     """
-    from phial.recipe.progress import Reporter
-    from phial.recipe.runner import make as make_recipe
-    from phial.recipe.schema import read_recipe
+    from phial.recipe.making import make_or_estimate
 
-    overrides = list(settings or [])
-    if benchmarks is not None:
-        overrides.append(f"evaluate.benchmarks='{benchmarks.resolve()}'")
-    reporter = Reporter()
-    run = make_recipe(read_recipe(recipe, overrides), to, reporter)
-    report = run.artifacts["report"].path / "report.html"
-    reporter.line(f"\nrun {run.name}\n  report: {report}\n  talk to it: phial chat {run.name} --to {to}")
+    make_or_estimate(recipe, list(settings or []), to, benchmarks, estimate)
 
 
 @app.command()
@@ -221,39 +218,7 @@ def chat(
     raise typer.Exit(run_chat(_model(model, to), max_tokens, temperature, adapter))
 
 
-data = typer.Typer(no_args_is_help=True, help="Look at data.")
 app.add_typer(data, name="data")
-
-
-@data.callback()
-def data_main() -> None:
-    """Look at data."""
-
-
-@data.command("look")
-def data_look(
-    folder: Annotated[Path, typer.Argument(help="A flow's run, a curation, or a folder of Parquet files of records.")],
-    html: Annotated[Path | None, typer.Option("--html", help="Write a page instead, to this file.")] = None,
-    samples: Annotated[int, typer.Option(min=0, help="Records to show of each kind.")] = 5,
-    score: Annotated[str, typer.Option(help="To order them by; by default the quality.")] = "",
-    ledger: LedgerOption = None,
-) -> None:
-    """Show samples by kind and score, the funnel with examples, cost and speed, duplicates, contamination.
-
-    Example: phial data look work/problems --html problems.html
-    """
-    from phial.recipe.look import look
-
-    found = look(folder, samples, score, ledger)
-    if html is None:
-        from phial.recipe.look_terminal import print_look
-
-        print_look(found)
-    else:
-        from phial.recipe.look_page import write_page
-
-        write_page(found, html)
-        typer.echo(html)
 
 
 app.add_typer(evaluation, name="eval")

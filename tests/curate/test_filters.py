@@ -11,7 +11,7 @@ from phial.curate.personal import Personal, find_personal
 from phial.curate.stage import Outcome, Stage
 from phial.curate.toxicity import Toxicity, toxic_words
 from phial.errors import PhialError
-from phial.record import Lineage, Record
+from phial.record import Lineage, Preference, Record
 
 PROSE = (
     "A stack is a list to which items are added at one end only and taken from the same end. The item that was added "
@@ -216,3 +216,20 @@ def test_a_missing_extra_is_named(stage: Stage, module: str, monkeypatch: pytest
     with pytest.raises(PhialError) as error:
         judge(stage, PROSE, kind="html" if module == "trafilatura" else "organic")
     assert "phial-lm[data]" in error.value.do
+
+
+def test_pairs_of_answers_go_through_the_gates_and_are_masked() -> None:
+    pair = Preference(
+        (("user", "Who keeps the keys of this house?"),),
+        (("assistant", "I do not know who keeps the keys of this house."),),
+        (("assistant", "Write to jane.doe@acme.org about it, she keeps them."),),
+    )
+    record = Record("preference", "test", "CC0-1.0", Lineage("pairs", "1"), preference=pair)
+    kept = [record]
+    for stage in (Language(), Junk(exempt=("preference",)), Personal(), Toxicity()):
+        kept = stage.judge(kept).kept
+    (found,) = kept
+    assert found.preference and found.preference.prompt == pair.prompt and found.preference.chosen == pair.chosen
+    assert found.preference.rejected == (("assistant", "Write to [email] about it, she keeps them."),)
+    assert found.lineage.parents == (record.id,) and found.id != record.id
+    assert [verdict.gate for verdict in found.lineage.verdicts] == ["language", "junk", "personal", "toxicity"]

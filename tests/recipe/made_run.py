@@ -11,7 +11,7 @@ from phial.evals.log import Log, Run, Sample, write
 from phial.recipe.evaluation import figures
 from phial.recipe.progress import Reporter
 from phial.recipe.schema import Recipe, read_recipe
-from phial.recipe.stages import Context
+from phial.recipe.stage import Context
 from phial.record import Lineage, Record, Verdict, write_records
 from phial.tokens.encode import encode_records
 from phial.tokens.shards import write_shard
@@ -38,7 +38,7 @@ def made_run(folder: Path, settings: list[str] | None = None, right: int = 4, be
         made.evaluation(branch, 0 if branch else right, benchmarks)
     draft = made.root / "report-0123456789abcdef.partial"
     draft.mkdir()
-    return Context(recipe, made.artifacts, Draft(draft), Reporter())
+    return Context(recipe, made.artifacts, Draft(draft), Reporter(), draft)
 
 
 def exercise(index: int) -> Record:

@@ -160,7 +160,7 @@ def _raise_fault(receiver: Connection, process: multiprocessing.process.BaseProc
     except EOFError:
         process.join()
         raise PhialError(
-            f"a curation worker was killed (exit code {process.exitcode})",
+            f"a worker was killed (exit code {process.exitcode})",
             where=f"process {process.pid}",
             do="run the same command again: finished shards are kept. If it ran out of memory, use fewer workers",
         ) from None
@@ -169,7 +169,7 @@ def _raise_fault(receiver: Connection, process: multiprocessing.process.BaseProc
         what, where, do = facts
         raise PhialError(what, where=where, do=do)
     if state == "fault":
-        raise RuntimeError(f"a curation worker failed:\n{facts}")
+        raise RuntimeError(f"a worker failed:\n{facts}")
 
 
 @dataclass(frozen=True)

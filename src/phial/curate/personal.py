@@ -11,7 +11,7 @@ from typing import Any
 
 from phial.curate.funnel import Dropped
 from phial.curate.stage import Outcome, judged, turned_away
-from phial.record import Record
+from phial.record import Messages, Preference, Record
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}(?![\w-])", re.I)
 _RESERVED_HOSTS = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net)|example|test|invalid|localhost)$", re.I)
@@ -173,18 +173,22 @@ class Personal:
         dropped: list[Dropped] = []
         for record in records:
             found: list[tuple[str, str]] = []
-            messages = record.messages
             text = None if record.text is None else _mask(record.text, self.kinds, found)
-            if messages is not None:
-                messages = tuple((role, _mask(content, self.kinds, found)) for role, content in messages)
+            messages = None if record.messages is None else self._masked(record.messages, found)
+            pair = record.preference
+            if pair is not None:
+                pair = Preference(*(self._masked(side, found) for side in (pair.prompt, pair.chosen, pair.rejected)))
             if not found:
                 kept.append(judged(record, self.name, True))
                 continue
             counts = Counter(kind for kind, _ in found)
             detail = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-            masked = judged(record, self.name, True, f"masked {detail}", text=text, messages=messages)
+            masked = judged(record, self.name, True, f"masked {detail}", text=text, messages=messages, preference=pair)
             if len(found) >= self.most or any(counts[kind] for kind in self.drop):
                 dropped.append(turned_away(masked, self.name, "personal data", detail))
             else:
                 kept.append(masked)
         return Outcome(kept, dropped)
+
+    def _masked(self, messages: Messages, found: list[tuple[str, str]]) -> Messages:
+        return tuple((role, _mask(content, self.kinds, found)) for role, content in messages)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from phial.curate.funnel import Dropped
-from phial.record import Lineage, Record, Verdict
+from phial.record import Lineage, Preference, Record, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ def judged(
     scores: Mapping[str, float] | None = None,
     text: str | None = None,
     messages: tuple[tuple[str, str], ...] | None = None,
+    preference: Preference | None = None,
     kind: str | None = None,
 ) -> Record:
     """The record with one more verdict, and with scores, another content or another kind where given.
@@ -87,8 +88,9 @@ def judged(
     """
     # Written out because dataclasses.replace took a third of a fast gate's time.
     before = record.lineage
-    text, messages = (record.text, record.messages) if text is None and messages is None else (text, messages)
-    changed = (text, messages) != (record.text, record.messages)
+    if text is None and messages is None and preference is None:
+        text, messages, preference = record.text, record.messages, record.preference
+    changed = (text, messages, preference) != (record.text, record.messages, record.preference)
     lineage = Lineage(
         flow=before.flow,
         version=before.version,
@@ -105,6 +107,7 @@ def judged(
         text=text,
         messages=messages,
         scores={**record.scores, **scores} if scores else record.scores,
+        preference=preference,
     )
     if not changed and "id" in record.__dict__:  # the same content has the same hash
         after.__dict__["id"] = record.__dict__["id"]

@@ -11,14 +11,16 @@ from phial.curate.decontaminate import DecontaminationConfig, decontaminate
 from phial.curate.dedup import exact
 from phial.curate.funnel import Funnel
 from phial.curate.mix import mix
-from phial.recipe.stages import Context, require_records
+from phial.recipe.schema import Recipe
+from phial.recipe.stage import Context
+from phial.recipe.stages import require_records
 from phial.record import Record, write_records
 from phial.synth.textbook import HELDOUT_SPLITS
 
 ORGANIC_HELDOUT_ONE_IN = 50
 
 
-def curate(context: Context) -> dict[str, Any]:
+def curate(context: Context[Recipe]) -> dict[str, Any]:
     """Write train, conversations, organic and organic-heldout, with the funnel and the mixture table."""
     config, seed, folder = context.recipe.curate, context.recipe.seed, context.draft.path
     funnel = Funnel()
@@ -75,7 +77,7 @@ def curate(context: Context) -> dict[str, Any]:
     return {"train": len(train), "partial": partial, "mixture": mixture}
 
 
-def _count_teacher(context: Context, funnel: Funnel, kept: int) -> None:
+def _count_teacher(context: Context[Recipe], funnel: Funnel, kept: int) -> None:
     metrics = context.inputs["synth"].manifest.metrics
     funnel.add("synthetic: teacher", kept)
     for reason, count in metrics["rejected"].items():

@@ -17,15 +17,15 @@ from phial.evals.statistics import Score, wilson
 from phial.evals.task import Task
 from phial.evals.task_by_name import asked_so, load_task
 from phial.evals.tasks import problems
-from phial.recipe.schema import Evaluate
-from phial.recipe.stages import Context
+from phial.recipe.schema import Evaluate, Recipe
+from phial.recipe.stage import Context
 from phial.synth.textbook import HELDOUT_SPLITS
 
 SAMPLED = "in-range-sampled"
 BENCHMARKS = ("gsm8k", "svamp")
 
 
-def evaluate(context: Context) -> dict[str, Any]:
+def evaluate(context: Context[Recipe]) -> dict[str, Any]:
     """Answer every task with the stage's model; writes one sample log a task."""
     parent = next(artifact for name, artifact in context.inputs.items() if name.startswith("sft"))
     respondent = EngineRespondent(load_engine(parent.path), context.recipe.name, folder_identity(parent.path))

@@ -24,6 +24,7 @@ from phial.recipe.look_evidence import (
     find_contamination,
 )
 from phial.recipe.look_folder import Folder, Form, open_folder
+from phial.recipe.look_quality import Learned, find_learned
 from phial.record import Record, Verdict
 
 _POOL = 400  # records of a kind that samples and diversity are drawn from
@@ -107,6 +108,7 @@ class Look:
         clustered: how many clusters there are.
         contamination: a few of each: dropped, flagged.
         contaminated: records dropped, and flagged, for sharing words with a benchmark; None where nobody looked.
+        learned: by the quality classifier; None where there was none.
         notes: what the numbers leave out.
     """
 
@@ -123,10 +125,13 @@ class Look:
     clustered: int
     contamination: tuple[Contamination, ...]
     contaminated: tuple[int, int] | None
+    learned: Learned | None
     notes: tuple[str, ...]
 
 
-def look(path: Path, samples: int = 5, score: str = "", ledger: Path | None = None) -> Look:
+def look(
+    path: Path, samples: int = 5, score: str = "", ledger: Path | None = None, quality_report: Path | None = None
+) -> Look:
     """Read a folder of records.
 
     Args:
@@ -134,6 +139,7 @@ def look(path: Path, samples: int = 5, score: str = "", ledger: Path | None = No
         samples: to show of each kind.
         score: to order them by; by default the quality, or what most records have.
         ledger: of the teacher's requests; by default the nearest ledger.sqlite in the folder or above it.
+        quality_report: of the classifier; by default the quality.json in the folder.
 
     Raises:
         PhialError: there is nothing to look at, or a file is damaged.
@@ -163,6 +169,7 @@ def look(path: Path, samples: int = 5, score: str = "", ledger: Path | None = No
         clustered,
         (*contamination, *seen.flagged),
         (contaminated, seen.flags) if seen.judged or contaminated else None,
+        find_learned(path, quality_report),
         (*_notes(folder), *notes),
     )
 

@@ -10,8 +10,10 @@ from phial.errors import PhialError
 from phial.page.printable import cut
 from phial.page.template import environment, read, shown, style
 from phial.recipe.look import Look, Spread
+from phial.recipe.look_quality import Learned
 
 _WIDTH, _HEIGHT = 240, 40
+_SQUARE = 240
 
 
 def write_page(found: Look, path: Path) -> None:
@@ -33,7 +35,7 @@ def render(found: Look) -> str:
     engine.finalize = shown
     engine.filters |= {"count": "{:,}".format, "three": "{:.3g}".format, "two": "{:.2f}".format, "cut": cut}
     template = engine.from_string(read("phial.recipe.report", "look.html.j2"))
-    return template.render(look=found, style=style("phial.recipe.report"), profile=profile)
+    return template.render(look=found, style=style("phial.recipe.report"), profile=profile, roc=roc)
 
 
 def profile(spread: Spread) -> Markup:
@@ -48,3 +50,12 @@ def profile(spread: Spread) -> Markup:
     return Markup(
         '<svg class="bar" width="{}" height="{}" role="img" aria-label="{} from low to high">{}</svg>'
     ).format(_WIDTH, _HEIGHT, spread.name, bars)
+
+
+def roc(found: Learned) -> Markup:
+    """The curve of a classifier: across, the share of bad records kept; up, that of good ones."""
+    points = " ".join(f"{x * _SQUARE:.1f},{_SQUARE - y * _SQUARE:.1f}" for x, y in found.roc)
+    return Markup(
+        '<svg class="chart" viewBox="-2 -2 {0} {0}" width="{0}" height="{0}" role="img" aria-label="ROC curve">'
+        '<path d="M0 {1}L{1} 0" class="grid"/><polyline points="{2}" class="line"/></svg>'
+    ).format(_SQUARE + 4, _SQUARE, points)

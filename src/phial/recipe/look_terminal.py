@@ -10,6 +10,7 @@ from rich.text import Text
 from phial.page.printable import cut, printable
 from phial.recipe.look import Look, Sample, Spread
 from phial.recipe.look_cost import Cost
+from phial.recipe.look_quality import Learned
 
 _SAMPLE_CHARACTERS = 600
 _EXAMPLE_CHARACTERS = 200
@@ -27,6 +28,8 @@ def print_look(found: Look, console: Console | None = None) -> None:
         _cost(found.cost, found.records, console)
     if found.scores:
         _scores(found.scores, console)
+    if found.learned:
+        _learned(found.learned, console)
     _duplicates(found, console)
     _kinds(found, console)
     for kind in found.kinds:
@@ -110,6 +113,20 @@ def _scores(scores: tuple[Spread, ...], console: Console) -> None:
         for one in scores
     ]  # fmt: skip
     _table(console, ("score", "records", "lowest", "25 %", "median", "75 %", "highest", "from low to high"), rows)
+
+
+def _learned(learned: Learned, console: Console) -> None:
+    area = "none" if learned.auc is None else f"{learned.auc:.3f}"
+    words = f"{learned.good:,} of {learned.records:,} marked good, area under the curve {area}"
+    _heading(f"Quality classifier: {words}", console)
+    if learned.threshold:
+        at = learned.threshold
+        words = f"from {at.score:.3g} on {at.kept:.0%} are kept: {at.good:.0%} of the good, {at.bad:.0%} of the bad"
+        console.print(_text(words))
+    rows: list[tuple[str, ...]] = [
+        (f"{one.start:.2f}", f"{one.records:,}", f"{one.score:.2f}", f"{one.good:.2f}") for one in learned.calibration
+    ]
+    _table(console, ("score from", "records", "mean score", "share good"), rows)
 
 
 def _profile(bins: tuple[int, ...]) -> str:

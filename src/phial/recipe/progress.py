@@ -42,11 +42,11 @@ class Reporter:
 
     def line(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     @contextmanager
-    def task(self, name: str, total: int, unit: str) -> Iterator[Tracker]:
-        """Show one task from 0 to `total`, with its rate and the time left."""
+    def task(self, name: str, total: int | None, unit: str) -> Iterator[Tracker]:
+        """Show one task from 0 to `total`, if that is known, with its rate and the time left."""
         show = self._bar(name, total, unit) if self.console.is_terminal else self._lines(name, total, unit)
         with show as tracker:
 
@@ -58,7 +58,7 @@ class Reporter:
             yield report
 
     @contextmanager
-    def _bar(self, name: str, total: int, unit: str) -> Iterator[Tracker]:
+    def _bar(self, name: str, total: int | None, unit: str) -> Iterator[Tracker]:
         with self._lock:
             if self._bars is None:
                 self._bars = Progress(
@@ -89,7 +89,7 @@ class Reporter:
                     self._bars = None
 
     @contextmanager
-    def _lines(self, name: str, total: int, unit: str) -> Iterator[Tracker]:
+    def _lines(self, name: str, total: int | None, unit: str) -> Iterator[Tracker]:
         pace, printed = _Pace(), [time.monotonic()]
 
         def tracker(done: int, note: str = "") -> None:
@@ -97,8 +97,9 @@ class Reporter:
             if time.monotonic() - printed[0] < LINE_SECONDS:
                 return
             printed[0] = time.monotonic()
-            left = f"{(total - done) / rate:,.0f} s left" if rate else ""
-            self.line(f"  {name} {done:,} of {total:,} {unit}, {rate:,.0f}/s, {left} {note}".rstrip())
+            whole = f" of {total:,}" if total is not None else ""
+            left = f"{(total - done) / rate:,.0f} s left" if rate and total is not None else ""
+            self.line(f"  {name} {done:,}{whole} {unit}, {rate:,.0f}/s, {left} {note}".rstrip())
 
         yield tracker
 

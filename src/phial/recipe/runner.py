@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from phial import __version__
-from phial.artifact import Artifact, artifact_key, artifact_path, drafting, find, publish, read_manifest
+from phial.artifact import (
+    Artifact,
+    BeingMade,
+    Draft,
+    artifact_key,
+    artifact_path,
+    drafting,
+    find,
+    publish,
+    read_manifest,
+)
 from phial.errors import PhialError
 from phial.kernels.library import WITHOUT, build_name
 from phial.recipe.progress import Reporter
-from phial.recipe.schema import Recipe
-from phial.recipe.stages import Context, Stage, build, lanes
+from phial.recipe.schema import AnyRecipe, DataRecipe
+from phial.recipe.stage import Context, Stage
 
 FORMAT = 1
+_WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,23 +56,35 @@ def keys(stages: list[Stage]) -> dict[str, str]:
     return found
 
 
-def make(recipe: Recipe, workspace: Path, reporter: Reporter) -> Run:
+def stages_of(recipe: AnyRecipe, base: Path = Path()) -> list[Stage]:
+    """The graph of a recipe, by what kind it is; paths in it are relative to `base`."""
+    if isinstance(recipe, DataRecipe):
+        from phial.recipe.data_stages import build as build_data
+
+        return build_data(recipe, base)
+    from phial.recipe.stages import build
+
+    return build(recipe)
+
+
+def make(recipe: AnyRecipe, workspace: Path, reporter: Reporter, base: Path = Path()) -> Run:
     """Bring every artifact of a recipe into being.
 
     Args:
         recipe: checked.
         workspace: folder that holds `artifacts` and `runs`; shared by all runs made there.
         reporter: told what happens.
+        base: what the paths in the recipe are relative to.
 
     Returns:
         The finished run.
     """
     root = workspace / "artifacts"
-    stages = build(recipe)
+    stages = stages_of(recipe, base)
     stage_keys = keys(stages)
     artifacts: dict[str, Artifact] = {}
     started = time.time()
-    if build_name() == "none":
+    if build_name() == "none" and any(stage.name in ("pretrain", "tune") for stage in stages):
         reporter.line(f"  WARNING: {WITHOUT}")
 
     def bring(stage: Stage) -> Artifact:
@@ -70,13 +94,22 @@ def make(recipe: Recipe, workspace: Path, reporter: Reporter) -> Run:
             reporter.line(f"{stage.name}: already made, {artifact.path.name}")
             return artifact
         reporter.line(f"{stage.name} ...")
-        artifact = _make(stage, key, recipe, root, artifacts, stage_keys, reporter)
+        while artifact is None:
+            try:
+                artifact = _make(stage, key, recipe, root, artifacts, stage_keys, reporter)
+            except BeingMade:
+                if not _member(recipe):
+                    raise
+                time.sleep(_WAIT_SECONDS)  # another member of the array is at it
+                artifact = find(root, stage.name, key)
+        if stage.share and not _member(recipe):
+            shutil.rmtree(root.parent / "work" / artifact.path.name, ignore_errors=True)  # all of it is in the artifact
         reporter.line(f"{stage.name}: made in {artifact.manifest.seconds:.1f} s, {artifact.path.name}")
         return artifact
 
     # The run and its control need nothing of each other: two lanes of half the cores each train 1.25 times the tokens
     # a second of one lane after the other, since a small model can't keep two cores busy.
-    with ThreadPoolExecutor(lanes(recipe)) as pool:
+    with ThreadPoolExecutor(_lanes(recipe)) as pool:
         waiting, running = list(stages), dict[Future[Artifact], Stage]()
         try:
             while waiting or running:
@@ -96,10 +129,19 @@ def make(recipe: Recipe, workspace: Path, reporter: Reporter) -> Run:
     return Run(name, artifacts, path)
 
 
+def _lanes(recipe: AnyRecipe) -> int:
+    """Stages made side by side: flows share their teacher's pace and a budget, so they come one after the other."""
+    if isinstance(recipe, DataRecipe):
+        return 1
+    from phial.recipe.stages import lanes
+
+    return lanes(recipe)
+
+
 def _make(
     stage: Stage,
     key: str,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     root: Path,
     artifacts: dict[str, Artifact],
     stage_keys: dict[str, str],
@@ -107,13 +149,26 @@ def _make(
 ) -> Artifact:
     started = time.time()
     inputs = {name: artifacts[name] for name in stage.inputs}
+    work = root.parent / "work" / artifact_path(root, stage.name, key).name
+    if stage.share:
+        work.mkdir(parents=True, exist_ok=True)
+        stage.share(Context(recipe, inputs, Draft(work), reporter, work))
     with drafting(root, stage.name, key, resumable=stage.resumable) as draft:
-        metrics = stage.run(Context(recipe, inputs, draft, reporter))
+        made = find(root, stage.name, key)
+        if made is not None:  # by another member of the array, since it was looked for
+            draft.path.rmdir()
+            return made
+        metrics = stage.run(Context(recipe, inputs, draft, reporter, work))
         input_keys = {name: stage_keys[name] for name in stage.inputs}
         return publish(draft, root, stage.name, key, stage.version, stage.config, input_keys, metrics, started)
 
 
-def _write_run(path: Path, name: str, recipe: Recipe, stage_keys: dict[str, str], started: float) -> None:
+def _member(recipe: AnyRecipe) -> bool:
+    """Whether others of a job array make the same recipe in the same workspace."""
+    return isinstance(recipe, DataRecipe) and recipe.scale.executor == "slurm"
+
+
+def _write_run(path: Path, name: str, recipe: AnyRecipe, stage_keys: dict[str, str], started: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     facts = {
         "format": FORMAT,
@@ -168,14 +223,17 @@ def find_model(name: str, workspace: Path) -> Path:
         return path
     if path.is_dir() and (path / "runs").is_dir():
         workspace, name = path, ""
-    runs = [run for run in read_runs(workspace) if run["name"].startswith(name)]
+    made = [(run, run["artifacts"].get("sft") or run["artifacts"].get("tune")) for run in read_runs(workspace)]
+    runs = [run for run, key in made if key and run["name"].startswith(name)]
     if not runs:
-        known = ", ".join(run["name"] for run in read_runs(workspace)) or "none"
+        known = ", ".join(run["name"] for run, key in made if key) or "none"
         raise PhialError(
             f"no run or checkpoint folder {name!r}",
             where=f"workspace {workspace}",
             do=f"name one of its runs ({known}), a checkpoint folder, or nothing for the embedded model",
         )
-    folder = artifact_path(workspace / "artifacts", "sft", runs[-1]["artifacts"]["sft"])
+    found = runs[-1]["artifacts"]
+    stage = "sft" if "sft" in found else "tune"
+    folder = artifact_path(workspace / "artifacts", stage, found[stage])
     read_manifest(folder)
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +103,21 @@ def _read(identity: str, path: Path) -> Record:
     return next(record for record in read_records(path) if record.id == identity)
 
 
-def _parent(identity: str, root: Path) -> list[str]:
-    """A record that another was made from, where its text lies in the same place."""
-    files, _ = _holders(identity, root)
-    if not files:
-        return []
-    record = _read(identity, files[identity][-1])
-    return [f"== parent {identity}: {record.kind}, {record.source} ({record.license})", record.content, ""]
+def _ancestors(parents: Sequence[str], root: Path) -> Iterator[str]:
+    """What a record was made from, and what that was made from, back to the seed: all whose texts lie in the place."""
+    waiting, seen = list(parents), set(parents)
+    while waiting:
+        identity = waiting.pop(0)
+        files, _ = _holders(identity, root)
+        if not files:
+            continue
+        record = _read(identity, files[identity][-1])
+        made = f"{record.lineage.flow}, version {record.lineage.version}"
+        yield f"== parent {identity}: {record.kind}, {record.source} ({record.license}), by {made}"
+        yield record.content
+        yield ""
+        fresh = [parent for parent in record.lineage.parents if parent not in seen]
+        waiting, seen = [*waiting, *fresh], seen.union(fresh)
 
 
 def _token_places(path: Path, prefix: str, root: Path) -> list[str]:
@@ -149,7 +158,7 @@ def print_trace(prefix: str, workspace: Path, ledger: Path | None = None) -> Non
         *(f"in file    {file}" for file in files),
         *(f"in tokens  {place}" for place in places),
         "",
-        *(line for parent in lineage.parents for line in _parent(parent, root)),
+        *_ancestors(lineage.parents, root),
         *history(record, (root / files[-1]).parent, ledger),
         "== record",
         record.content,

@@ -7,17 +7,13 @@ import json
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from phial.errors import PhialError
-
-
-class Section(BaseModel):
-    """A section that knows all of its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from phial.recipe.data_schema import DataRecipe, called
+from phial.recipe.section import Section
 
 
 class Seeds(Section):
@@ -70,11 +66,9 @@ class Curate(Section):
     common_records: int = Field(8, gt=0)
     contaminated_ratio: float = Field(0.7, gt=0, le=1)
     info_ratio: float = Field(0.4, gt=0, le=1)
-    shares: dict[Literal["passage", "exercise", "code", "organic"], float] = {
-        "exercise": 0.72,
-        "passage": 0.22,
-        "code": 0.06,
-    }
+    shares: dict[Literal["passage", "exercise", "code", "organic"], float] = Field(
+        default_factory=lambda: {"exercise": 0.72, "passage": 0.22, "code": 0.06}
+    )
     epochs_cap: float = Field(8.0, ge=1)
 
 
@@ -152,7 +146,7 @@ class Control(Section):
 
 
 class Recipe(Section):
-    """A whole recipe."""
+    """A whole recipe for a model."""
 
     name: str = Field(..., pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = Field(0, ge=0, lt=2**31)
@@ -170,12 +164,20 @@ class Recipe(Section):
     control: Control = Control()
 
 
-def read_recipe(source: str, settings: list[str]) -> Recipe:
+AnyRecipe = Recipe | DataRecipe
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+def read_recipe(source: str, settings: list[str]) -> AnyRecipe:
     """Read a recipe and apply `a.b=c` settings.
 
     Args:
-        source: a path to a TOML file, or the name of an embedded recipe ("nano").
-        settings: overrides; the value is read as TOML, or as text if it is none.
+        source: a path to a TOML file, or the name of an embedded recipe ("nano", "tutor").
+        settings: overrides; the value is read as TOML, or as text if it is none. One of several flows goes by its
+            label: "flow.textbook-section.accept=50".
+
+    Returns:
+        A recipe for data where it has flows, for a model where it has none.
 
     Raises:
         PhialError: the file is missing or no TOML, or a key or value is not allowed.
@@ -187,10 +189,29 @@ def read_recipe(source: str, settings: list[str]) -> Recipe:
         raise PhialError(f"not a TOML file: {error}", where=where, do="mend the line it names") from error
     for setting in settings:
         _apply(facts, setting)
+    return checked(DataRecipe, facts, where) if "flow" in facts else checked(Recipe, facts, where)
+
+
+def checked(kind: type[AnySection], facts: dict[str, Any], where: str) -> AnySection:
+    """Facts as a section, or a recipe.
+
+    Args:
+        kind: of section.
+        facts: by key.
+        where: they come from, for the error.
+
+    Raises:
+        PhialError: a key or value is not allowed; every fault is told.
+    """
     try:
-        return Recipe.model_validate(facts)
+        return kind.model_validate(facts)
     except ValidationError as error:
-        raise PhialError("\n".join(_explain(fault) for fault in error.errors()), where=where) from error
+        raise PhialError("\n".join(_explain(fault, kind) for fault in error.errors()), where=where) from error
+
+
+def recipe_folder(source: str) -> Path:
+    """What the paths in a recipe are relative to: its own folder, or the working one for an embedded recipe."""
+    return Path(source).resolve().parent if Path(source).is_file() else Path.cwd()
 
 
 def embedded_recipes() -> dict[str, str]:
@@ -224,27 +245,50 @@ def _apply(facts: dict[str, Any], setting: str) -> None:
     except tomllib.TOMLDecodeError:
         parsed = value
     *parents, key = name.split(".")
+    place: Any = facts
     for parent in parents:
-        facts = facts.setdefault(parent, {})
-        if not isinstance(facts, dict):
+        place = _entry(place, parent, setting) if isinstance(place, list) else place.setdefault(parent, {})
+        if not isinstance(place, dict | list):
             raise PhialError(f"--set {setting!r}: {parent!r} is no section", do="see the recipe's sections")
-    facts[key] = parsed
+    if isinstance(place, list):
+        raise PhialError(f"--set {setting!r}: which {parents[-1]!r}?", do=f"write {parents[-1]}.LABEL.{key}=...")
+    place[key] = parsed
 
 
-def _explain(fault: Any) -> str:
+def _entry(entries: list[Any], name: str, setting: str) -> dict[str, Any]:
+    """The one of several equal sections that goes by this name."""
+    known = {called(entry.get("name", ""), entry.get("label", "")): entry for entry in entries}
+    if name not in known:
+        raise PhialError(f"--set {setting!r}: there is no {name!r}", do=f"name one of {', '.join(known)}")
+    return known[name]
+
+
+def _explain(fault: Any, section: type[Section]) -> str:
     place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "value_error":  # of a validator, whose words say it all
+        return f"{place or 'recipe'}: {fault['ctx']['error']}"
     if fault["type"] != "extra_forbidden":
         shown = "" if fault["type"] == "missing" else f" (got {json.dumps(fault['input'], default=str)})"
         return f"{place}: {fault['msg'].lower()}{shown}"
-    near = difflib.get_close_matches(fault["loc"][-1], _keys(fault["loc"][:-1]), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(fault["loc"][-1], _keys(fault["loc"][:-1], section), n=1, cutoff=0.4)
     return f"{place}: unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def _keys(place: tuple[Any, ...]) -> list[str]:
-    model: Any = Recipe
+def _keys(place: tuple[Any, ...], section: type[Section]) -> list[str]:
+    """The keys of the section at a place; a number in it is that of one of several equal sections."""
+    model: type[BaseModel] = section
     for part in place:
-        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
-        if field is None:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        found = _section_of(field.annotation) if field else None
+        if found is None:
             return []
-        model = field.annotation
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        model = found
+    return list(model.model_fields)
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section in an annotation: it is one, or a list of them, or may be none."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

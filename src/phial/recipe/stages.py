@@ -6,60 +6,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from phial.artifact import Artifact, Draft
 from phial.errors import PhialError
-from phial.recipe.progress import Reporter
 from phial.recipe.schema import Recipe
+from phial.recipe.stage import Context, Stage
 from phial.record import Record, read_records, write_records
 
 
-@dataclass(frozen=True)
-class Context:
-    """What a stage sees: the recipe, its own finished inputs by name, the folder to fill, and where to report."""
-
-    recipe: Recipe
-    inputs: Mapping[str, Artifact]
-    draft: Draft
-    reporter: Reporter
-
-    def path(self, stage: str, name: str) -> Path:
-        """A file of an input artifact."""
-        return self.inputs[stage].path / name
-
-    def records(self, stage: str, name: str) -> list[Record]:
-        """The records of one Parquet file of an input."""
-        return list(read_records(self.path(stage, name)))
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One node of a recipe's graph.
-
-    Attributes:
-        name: unique in the graph; names the artifact's folder.
-        version: raised whenever the same inputs would give other content.
-        config: everything else that decides the content, JSON-able.
-        inputs: names of the stages it reads.
-        run: fills the draft and returns metrics.
-        resumable: a killed attempt's folder is continued, not thrown away.
-    """
-
-    name: str
-    version: int
-    config: Mapping[str, Any]
-    inputs: tuple[str, ...]
-    run: Callable[[Context], dict[str, Any]]
-    resumable: bool = False
-
-
 def build(recipe: Recipe) -> list[Stage]:
-    """The graph of a recipe, every stage after its inputs."""
+    """The graph of a recipe for a model, every stage after its inputs."""
     from phial.kernels.library import build_name
     from phial.sandbox import level
     from phial.synth.problems import FAMILIES, UNSEEN
@@ -119,7 +79,7 @@ def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _seeds(context: Context) -> dict[str, Any]:
+def _seeds(context: Context[Recipe]) -> dict[str, Any]:
     from phial.synth.seeds import SeedReport, read_seeds
 
     config, report = context.recipe.seeds, SeedReport()
@@ -133,7 +93,7 @@ def _seeds(context: Context) -> dict[str, Any]:
     }
 
 
-def _watched(context: Context, name: str, total: int, records: Iterable[Record]) -> Iterable[Record]:
+def _watched(context: Context[Recipe], name: str, total: int, records: Iterable[Record]) -> Iterable[Record]:
     with context.reporter.task(name, total, "records") as track:
         for index, record in enumerate(records, 1):
             if index % 512 == 0:
@@ -141,7 +101,7 @@ def _watched(context: Context, name: str, total: int, records: Iterable[Record])
             yield record
 
 
-def _synth(context: Context) -> dict[str, Any]:
+def _synth(context: Context[Recipe]) -> dict[str, Any]:
     from phial.synth import textbook
 
     config, seed, folder = context.recipe.synth, context.recipe.seed, context.draft.path
@@ -183,7 +143,7 @@ def _synth(context: Context) -> dict[str, Any]:
     return metrics
 
 
-def _code(context: Context) -> dict[str, Any]:
+def _code(context: Context[Recipe]) -> dict[str, Any]:
     """Python exercises, kept when their tests pass in the sandbox; without a sandbox, none, loudly."""
     from phial.sandbox import level
     from phial.synth.pages import code_records
@@ -201,13 +161,13 @@ def _code(context: Context) -> dict[str, Any]:
     return {"code": write_records(path, records), "code_failed": failed, "code_skipped": 0, "sandbox": held}
 
 
-def _curate(context: Context) -> dict[str, Any]:
+def _curate(context: Context[Recipe]) -> dict[str, Any]:
     from phial.recipe.curation import curate
 
     return curate(context)
 
 
-def _ablate(context: Context) -> dict[str, Any]:
+def _ablate(context: Context[Recipe]) -> dict[str, Any]:
     from phial.recipe.ablate import ablate
 
     config = context.recipe.ablation
@@ -220,7 +180,7 @@ def _ablate(context: Context) -> dict[str, Any]:
     return metrics
 
 
-def _tokenizer(context: Context) -> dict[str, Any]:
+def _tokenizer(context: Context[Recipe]) -> dict[str, Any]:
     from phial.tokens.tokenizer import train_tokenizer
 
     config = context.recipe.tokenizer
@@ -237,7 +197,7 @@ def _tokenizer(context: Context) -> dict[str, Any]:
     return {"vocab_size": tokenizer.vocab_size}
 
 
-def _tokenize(context: Context) -> dict[str, Any]:
+def _tokenize(context: Context[Recipe]) -> dict[str, Any]:
     from phial.synth.textbook import worked
     from phial.tokens.encode import encode_records
     from phial.tokens.shards import write_shard
@@ -284,25 +244,25 @@ def threads(recipe: Recipe) -> int:
     return recipe.threads or max(1, (os.cpu_count() or 1) // lanes(recipe))
 
 
-def _pretrain(context: Context, shard: str) -> dict[str, Any]:
+def _pretrain(context: Context[Recipe], shard: str) -> dict[str, Any]:
     from phial.recipe.training import pretrain
 
     return pretrain(context, shard)
 
 
-def _sft(context: Context) -> dict[str, Any]:
+def _sft(context: Context[Recipe]) -> dict[str, Any]:
     from phial.recipe.training import sft
 
     return sft(context)
 
 
-def _evaluate(context: Context) -> dict[str, Any]:
+def _evaluate(context: Context[Recipe]) -> dict[str, Any]:
     from phial.recipe.evaluation import evaluate
 
     return evaluate(context)
 
 
-def _report(context: Context) -> dict[str, Any]:
+def _report(context: Context[Recipe]) -> dict[str, Any]:
     from phial.recipe.report.page import write_report
 
     context.draft.volatile |= {"report.html", "report.json"}

@@ -11,15 +11,16 @@ from phial.align.sft import adopt_roles
 from phial.model.checkpoint import load_checkpoint, save_checkpoint
 from phial.model.config import ModelConfig
 from phial.model.decoder import Decoder
-from phial.recipe.schema import Train
-from phial.recipe.stages import Context, threads
+from phial.recipe.schema import Recipe, Train
+from phial.recipe.stage import Context
+from phial.recipe.stages import threads
 from phial.tokens.shards import read_shard
 from phial.tokens.tokenizer import load_tokenizer
 from phial.train.loop import TrainConfig, train
 from phial.train.optim import OptimizerConfig
 
 
-def pretrain(context: Context, shard: str) -> dict[str, Any]:
+def pretrain(context: Context[Recipe], shard: str) -> dict[str, Any]:
     """Train a fresh decoder on one shard of the tokenize stage ("pretrain" or "control")."""
     tokenizer = load_tokenizer(context.inputs["tokenizer"].path)
     config = ModelConfig(
@@ -34,7 +35,7 @@ def pretrain(context: Context, shard: str) -> dict[str, Any]:
     return _train(context, model, shard, context.recipe.pretrain, "float32")
 
 
-def sft(context: Context) -> dict[str, Any]:
+def sft(context: Context[Recipe]) -> dict[str, Any]:
     """Fine-tune the pretrained model of the stage's inputs on conversations."""
     parent = next(artifact for name, artifact in context.inputs.items() if name.startswith("pretrain"))
     model, tokenizer = load_checkpoint(parent.path, trainable=True)
@@ -42,7 +43,7 @@ def sft(context: Context) -> dict[str, Any]:
     return _train(context, model, "sft", context.recipe.sft, context.recipe.dtype)
 
 
-def _train(context: Context, model: Decoder, shard: str, config: Train, dtype: str) -> dict[str, Any]:
+def _train(context: Context[Recipe], model: Decoder, shard: str, config: Train, dtype: str) -> dict[str, Any]:
     shared = min(threads(context.recipe), config.batch_rows)
     torch.set_num_threads(threads(context.recipe) // shared)
     tokens, folder = context.inputs["tokenize"].path, context.draft.path

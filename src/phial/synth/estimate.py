@@ -37,6 +37,7 @@ class Estimate:
         most: what the run can cost if every answer is as long as it may be.
         recorded: requests of the sample that the ledger can answer.
         failed: seeds of the sample that the stand-in could not lead to an end; their number of requests is a guess.
+        made: records that the stand-in's words led to.
     """
 
     seeds: int
@@ -45,6 +46,7 @@ class Estimate:
     most: Spending
     recorded: int
     failed: int
+    made: tuple[Record, ...] = ()
 
 
 class DryTeacher:
@@ -122,21 +124,24 @@ async def estimate(
     """
     dry = DryTeacher(teacher)
     count = failed = 0
+    made: list[Record] = []
     for seed in islice(seeds, sample):
         count += 1
         tools = Tools(Random(f"{flow.name}/{plan.seed}/{seed.id}"), plan.settings)
         try:
-            async for _ in flow.make(seed, dry, tools):
-                pass
+            async for record in flow.make(seed, dry, tools):
+                made.append(record)
         except TeacherFault:
             failed += 1
     if not count:
         raise PhialError("there are no seeds", where=flow.name, do="give at least one record to begin with")
     scale = total / count
-    return Estimate(count, total, _scaled(dry.about, scale), _scaled(dry.most, scale), dry.recorded, failed)
+    about, highest = scaled(dry.about, scale), scaled(dry.most, scale)
+    return Estimate(count, total, about, highest, dry.recorded, failed, tuple(made))
 
 
-def _scaled(amount: Spending, scale: float) -> Spending:
+def scaled(amount: Spending, scale: float) -> Spending:
+    """So many times an amount."""
     return Spending(
         round(amount.requests * scale),
         round(amount.prompt_tokens * scale),

@@ -159,6 +159,11 @@ class Ledger:
         spent, lost, doubted = (amounts.get(kind, Spending()) for kind in ("spent", "lost", "doubted"))
         return Account(spent, flight, lost, doubted.requests)
 
+    def runs(self) -> list[str]:
+        """Whoever has spent something, or has something in flight."""
+        rows = self._reader.execute("SELECT run FROM spending UNION SELECT run FROM flight ORDER BY run").fetchall()
+        return [row["run"] for row in rows]
+
     def usual_share(self, identity: Identity) -> float | None:
         """Of max_tokens, what this teacher's latest answers took on average; None where there are few."""
         rows = self._reader.execute(

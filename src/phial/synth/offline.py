@@ -8,9 +8,8 @@ The words are put together from the teacher's book: right in form and in what is
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
-from phial.synth.book import Book, Page
+from phial.synth.book import Page, the_book
 from phial.synth.fences import blocks, fenced
 from phial.synth.offline_answers import ANSWERS
 from phial.synth.procedural import Asked, Write
@@ -22,14 +21,9 @@ _EQUATION = re.compile(r"(?<![\w.=] )(?<![\w.])(\d+(?:\.\d+)?(?: [-+*/] \d+(?:\.
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
-@lru_cache(maxsize=1)
-def _book() -> Book:
-    return Book()
-
-
 def _quoted_exercise(text: str) -> Page | None:
     """The exercise whose signature and docstring a text quotes; signatures alone are not unique."""
-    for page in _book().exercises:
+    for page in the_book().exercises:
         function = find_function(page.code)
         if function and (page.code.rstrip() in text or header(function) in text):
             return page
@@ -143,7 +137,7 @@ def _middle(asked: Asked) -> str:
     thought = "What is before the gap prepares something that is used behind it. So the gap has to connect the two."
     context = _given(asked)
     function = find_function(context)
-    for page in _book().exercises if function else ():
+    for page in the_book().exercises if function else ():
         found = find_function(page.code)
         if found and header(found) == header(function):  # type: ignore[arg-type]
             before, after = re.split(r"[ \t]*# \?\?\?.*\n?", context + "\n", maxsplit=1)

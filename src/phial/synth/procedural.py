@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from phial.synth.book import Book, Page, mistaken
+from phial.synth.book import Page, mistaken, the_book
 from phial.synth.reply import Answer
 from phial.synth.request import Identity, TeacherRequest, json_schema
 from phial.synth.scripted import Written, written_text
@@ -66,7 +66,7 @@ class Procedural:
 
     def __init__(self, writers: Mapping[str, Write] | None = None) -> None:
         self._writers = dict(writers or {})
-        self._book = Book()
+        self._book = the_book()
 
     @asynccontextmanager
     async def route(self, failed: Sequence[str] = ()) -> AsyncIterator[Send]:

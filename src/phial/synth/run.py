@@ -3,6 +3,10 @@
 The folder of a run holds finished shards, each named by what decides its content: the flow, its settings, the teacher,
 and the seeds in it. A shard that is there is not made again, whoever made it; one that was under way when the process
 was killed is made from the replies in the ledger.
+
+Several processes may share a folder: each takes the next shard in the seeds' order that nobody has, finishes it, and
+takes over those of the dead. As many shards are begun as are expected to be needed, whoever has them, and the first
+records in the seeds' order are the same however many there were.
 """
 
 from __future__ import annotations
@@ -44,6 +48,8 @@ class Plan:
         together: seeds under way at a time.
         shard_size: seeds a shard.
         workers: threads for tests and other computing.
+        shared: other processes work in the same folder; whole shards are made, so that each can read what the others
+            did. Take smaller shards then.
     """
 
     accept: int | None = None
@@ -52,6 +58,7 @@ class Plan:
     together: int = 256
     shard_size: int = 64
     workers: int = 2
+    shared: bool = False
 
 
 def run_flow(
@@ -99,6 +106,8 @@ class Run:
         self._flow, self._seeds, self._teacher, self._folder, self._plan = flow, seeds, teacher, folder, plan
         self._watch, self._watched, self._began = watch, 0.0, time.monotonic()
         self._shards: list[Shard] = []
+        self._foreign: list[Shard] = []  # another process has them
+        self._claimed = 0  # seeds of this process's shards that are not finished; of a shared run
         self._accepted = self._done = self._duplicates = 0
         self._drops: Counter[str] = Counter()
         self._unanswered: list[tuple[Shard, int]] = []
@@ -126,6 +135,8 @@ class Run:
             for task in self._under_way:
                 task.cancel()
             self._executor.shutdown(wait=False, cancel_futures=True)
+            for shard in self._shards:
+                shard.free()
         self._tell(always=True)
         if self._fatal:
             raise self._fatal
@@ -136,9 +147,12 @@ class Run:
         for shard in self._read_shards():
             self._shards.append(shard)
             if shard.finished:
-                self._done += shard.count
-                self._accepted += shard.accepted
-                self._drops.update(shard.dropped)
+                self._count(shard)
+            elif self._plan.shared:
+                if not await self._wanted():
+                    return
+                await self._take(shard)
+                continue
             for place in range(len(shard.seeds)):
                 if not await self._wanted():
                     return  # a shard that is only begun is not written; its replies are in the ledger
@@ -146,11 +160,44 @@ class Run:
             if self._enough():
                 return
 
+    def _count(self, shard: Shard) -> None:
+        """Take in what a finished shard holds."""
+        self._done += shard.count
+        self._accepted += shard.accepted
+        self._drops.update(shard.dropped)
+
+    async def _take(self, shard: Shard) -> None:
+        """Begin a shard of a shared run, unless another process has it or has finished it."""
+        if not shard.claim():
+            self._foreign.append(shard)
+        elif shard.finished:
+            self._count(shard)
+        else:
+            self._claimed += shard.count
+            for place in range(shard.count):
+                while len(self._under_way) >= self._plan.together:
+                    await self._change()
+                    self._tell()
+                if not self._fatal:
+                    self._begin(shard, place)
+
+    async def _visit(self) -> None:
+        """See what other processes have finished, and take over what a dead one left."""
+        waiting, self._foreign = self._foreign, []
+        for shard in waiting:
+            if shard.look():
+                self._count(shard)
+            elif self._fatal:
+                self._foreign.append(shard)
+            else:
+                await self._take(shard)
+
     async def _salvage(self) -> None:
         """Try again those that nobody answered."""
         waiting, self._unanswered = self._unanswered, []
         for shard, place in waiting:
             if await self._wanted():
+                self._claimed += int(self._plan.shared)
                 self._begin(shard, place)
             else:
                 self._unanswered.append((shard, place))
@@ -192,18 +239,21 @@ class Run:
         """
         while not self._fatal and not self._enough():
             self._tell()
+            waiting = self._claimed + sum(shard.count for shard in self._foreign) or len(self._under_way)
             share = (self._accepted + 1) / (self._done + 1)
-            expected = self._accepted + share * len(self._under_way)
+            expected = self._accepted + share * waiting
             room = len(self._under_way) < self._plan.together
-            if not self._under_way or (room and (self._plan.accept is None or expected < self._plan.accept)):
+            if not waiting or (room and (self._plan.accept is None or expected < self._plan.accept)):
                 return True
             await self._change()
+            await self._visit()
         return False
 
     async def _settle(self) -> None:
-        """Wait for what is under way: it is paid for."""
-        while self._under_way:
+        """Wait for what is under way, which is paid for, and in a shared run for what others have under way."""
+        while self._under_way or (self._foreign and not self._fatal):
             await self._change()
+            await self._visit()
             self._tell()
 
     async def _change(self) -> None:
@@ -219,6 +269,7 @@ class Run:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
+        self._claimed -= int(self._plan.shared)
         self._changed.set()
 
     async def _one(self, shard: Shard, place: int) -> None:

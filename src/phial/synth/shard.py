@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 from uuid import uuid4
 
 from phial.record import Record, read_records, write_records
@@ -55,9 +57,39 @@ class Shard:
         self.accepted = 0
         self.dropped: dict[str, int] = {}
         self._made: dict[int, Made] = {}
+        self._lock: TextIO | None = None
+        self.look()
+
+    def look(self) -> bool:
+        """Whether it is finished by now, by whomever."""
         counts = self.path.with_suffix(".json")
-        if counts.is_file():
+        if not self.finished and counts.is_file():
             self._end(json.loads(counts.read_text()))
+        return self.finished
+
+    def claim(self) -> bool:
+        """Take the shard for this process, or learn that it is finished; False while a living process has it."""
+        path = self.path.with_suffix(".lock")
+        lock = path.open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = os.path.samestat(os.fstat(lock.fileno()), path.stat())
+        except (BlockingIOError, FileNotFoundError):  # or the one who had it has just finished
+            held = False
+        if not held:
+            lock.close()
+            return False
+        self._lock = lock
+        if self.look():
+            self.free()
+        return True
+
+    def free(self) -> None:
+        """Give a claimed shard back; a process that dies does so as well."""
+        if self._lock:
+            self.path.with_suffix(".lock").unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
 
     def put(self, place: int, made: Made) -> None:
         """Take in what was made of a seed; with the last one the shard is written.
@@ -80,6 +112,7 @@ class Shard:
         counts = {"seeds": self.count, "accepted": accepted, "dropped": dict(sorted(dropped.items()))}
         write_text_aside(self.path.with_suffix(".json"), json.dumps(counts))  # last: with it the shard is finished
         self._end(counts)
+        self.free()
 
     def records(self) -> Iterator[Record]:
         """What it has so far, in the seeds' order."""

@@ -10,11 +10,12 @@ from markupsafe import Markup
 from phial.page.charts import Line, line_chart, score_axis, score_bar, share_bar
 from phial.page.template import environment, read, style
 from phial.recipe.report.facts import gather
-from phial.recipe.stages import Context
+from phial.recipe.schema import Recipe
+from phial.recipe.stage import Context
 from phial.recipe.stages import environment as machine
 
 
-def write_report(context: Context) -> dict[str, Any]:
+def write_report(context: Context[Recipe]) -> dict[str, Any]:
     """Write report.html and report.json into the stage's folder.
 
     Returns:
