@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -36,9 +37,13 @@ def first(reply, item):
 """
 
 
-def phial(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "phial", "eval", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=None)
+def phial(*words: str, folder: Path) -> str:
+    """What a command prints."""
+    with contextlib.chdir(folder):
+        done = CliRunner().invoke(app, words)
+    if done.exception:
+        raise done.exception
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +51,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two logs of the embedded model: of an own task, and of the ladder."""
     folder = tmp_path_factory.mktemp("eval")
     (folder / "own.py").write_text(OWN)
-    done = phial(str(embedded_model()), "--tasks", "own.py:load,ladder", "--limit", "6", folder=folder)
-    assert done.returncode == 0, done.stderr
-    assert "pens" in done.stdout and "ladder" in done.stdout and "%" in done.stdout
+    printed = phial(str(embedded_model()), "--tasks", "own.py:load,ladder", "--limit", "6", folder=folder)
+    assert "pens, own: " in printed and "ladder, phial: " in printed and "6 items, 6 replies" in printed
     return folder
 
 
@@ -65,23 +69,23 @@ def test_a_model_is_asked_and_its_logs_lie_by_model_task_and_protocol(made: Path
 
 def test_asking_again_asks_nothing_and_other_settings_are_refused(made: Path) -> None:
     before = logs(made)["ladder.phial.jsonl"].read_bytes()
-    again = phial("run", str(embedded_model()), "--tasks", "ladder", "--limit", "6", folder=made)
-    assert again.returncode == 0 and logs(made)["ladder.phial.jsonl"].read_bytes() == before
-    other = phial(str(embedded_model()), "--tasks", "ladder", "--limit", "6", "--max-tokens", "9", folder=made)
-    assert other.returncode == 1 and "max_tokens" in other.stderr and "Traceback" not in other.stderr
+    phial("run", str(embedded_model()), "--tasks", "ladder", "--limit", "6", folder=made)
+    assert logs(made)["ladder.phial.jsonl"].read_bytes() == before
+    with pytest.raises(PhialError, match="max_tokens"):
+        phial(str(embedded_model()), "--tasks", "ladder", "--limit", "6", "--max-tokens", "9", folder=made)
 
 
 def test_logs_are_scored_again_compared_and_reported(made: Path) -> None:
     own = str(logs(made)["pens.own.jsonl"])
-    scored = phial("rescore", own, "--extractor", "compat:first", "--to", "again", folder=made)
-    assert scored.returncode == 0 and "compat:first" in scored.stdout, scored.stderr
+    assert "pens, own, compat:first" in phial(
+        "rescore", own, "--extractor", "compat:first", "--to", "again", folder=made
+    )
     other = made / "again" / "pens.own.compat-first.jsonl"
     assert {json.loads(line).get("rule") for line in other.read_text().splitlines()[1:]} == {"first-word"}
-    assert "pens" in phial("scores", own, str(other), folder=made).stdout
-    compared = phial("compare", own, str(other), folder=made)
-    assert compared.returncode == 0 and "extractor" in compared.stdout
-    page = phial("report", own, "--to", "page.html", folder=made)
-    assert page.returncode == 0 and "pens" in (made / "page.html").read_text(), page.stderr
+    assert phial("scores", own, str(other), folder=made).count("pens, own") == 2
+    assert "extractor" in phial("compare", own, str(other), folder=made)
+    assert phial("report", own, "--to", "page.html", folder=made).strip() == "page.html"
+    assert "pens" in (made / "page.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -104,14 +108,17 @@ def test_logs_are_scored_again_compared_and_reported(made: Path) -> None:
         (("judge", "gone.jsonl", "m"), "can't read"),
     ],
 )
-def test_bad_input_is_one_clear_message(
-    made: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
-) -> None:
-    monkeypatch.chdir(made)
-    error = CliRunner().invoke(app, words).exception
-    assert isinstance(error, PhialError) and said in "\n".join(error.lines())
+def test_bad_input_is_one_clear_message(made: Path, words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(PhialError) as caught:
+        phial(*words, folder=made)
+    assert said in "\n".join(caught.value.lines())
 
 
 def test_the_tasks_are_listed_with_their_protocols(tmp_path: Path) -> None:
-    shown = phial("tasks", folder=tmp_path).stdout
+    shown = phial("tasks", folder=tmp_path)
     assert "humaneval-plus" in shown and "phi-4-reasoning" in shown
+
+
+def test_without_a_verb_a_model_is_meant() -> None:
+    done = subprocess.run([sys.executable, "-m", "phial", "eval", "m", "--tasks", "x"], capture_output=True, text=True)
+    assert done.returncode == 1 and "no task 'x'" in done.stderr and "Traceback" not in done.stderr

@@ -140,6 +140,16 @@ class Paced(Protocol):
 
 
 @runtime_checkable
+class Invariant(Protocol):
+    """A backend whose logits have the same bits whatever is computed beside them."""
+
+    @property
+    def batch_invariant(self) -> bool:
+        """True."""
+        ...
+
+
+@runtime_checkable
 class Storing(Protocol):
     """A backend that can keep a sequence's keys and values in a folder."""
 

@@ -42,6 +42,8 @@ class Int4Backend:
         threads: of the kernels; one a core by default.
     """
 
+    batch_invariant = True
+
     def __init__(
         self, model: QuantizedModel, tokens: int = 8192, cache_bits: int = 16, threads: int | None = None
     ) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from phial.artifact import file_sha256
+from phial.engine.backend import Invariant
 from phial.engine.choice import load_engine
 from phial.engine.engine import Engine
-from phial.engine.int4_backend import Int4Backend
 from phial.engine.request import Generation
 from phial.errors import PhialError
 from phial.evals import energy
@@ -76,7 +76,7 @@ class EngineRespondent:
         self._engine.stop()
 
     def _chunks(self, questions: Sequence[Question], known: Collection[Key]) -> Iterator[Sequence[Question]]:
-        if isinstance(self._engine.backend, Int4Backend):
+        if isinstance(self._engine.backend, Invariant):
             yield [question for question in questions if question.key not in known]
             return
         for start in range(0, len(questions), CHUNK):
