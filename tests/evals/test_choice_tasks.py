@@ -44,8 +44,8 @@ def score(task: Task, reply: str, index: int = 0) -> float:
 
 
 PHYSICS = [
-    {"Question": f"Why {index}?", "Correct Answer": f"right {index}", "Incorrect Answer 1": "a", "Incorrect Answer 2": "b",
-     "Incorrect Answer 3": "c", "Record ID": f"rec{index}", "High-level domain": "Physics"}
+    {"Question": f"Why {index}?", "Correct Answer": f"right {index}", "Incorrect Answer 1": "a",
+     "Incorrect Answer 2": "b", "Incorrect Answer 3": "c", "Record ID": f"rec{index}", "High-level domain": "Physics"}
     for index in range(40)
 ]  # fmt: skip
 
