@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from phial.errors import PhialError
+from phial.evals.correctness import against_gold
 from phial.evals.grading import graded
 from phial.evals.log import Log, Run
 from phial.evals.pairwise import agreeing_verdicts, grade_pair, last_verdict
@@ -142,6 +143,27 @@ def test_criteria_are_judged_one_by_one():
         rubric.judged(replace(log, run=replace(log.run, task="x")))
     with pytest.raises(PhialError, match="no rubric 'old'"):
         rubric.judged(replace(log, samples=(replace(log.samples[0], item="old"), *log.samples[1:])))
+
+
+def test_a_judge_is_told_the_right_answer_and_sees_no_thinking(arena):
+    answers = logged(arena_hard.load(arena), lambda item: f"<think>it is 7</think>The answer is {item.id}.")
+    task = against_gold(answers, "checked")
+    assert (task.name, len(task.items), task.items[0].gold) == ("checked", 4, "judged apart")
+    text = task.items[2].prompt[0][1]
+    assert "Question 2?" in text and "The answer is q2." in text and "it is 7" not in text and "judged apart" in text
+    for reply, answer, parts in (
+        ("Verdict: CORRECT", "CORRECT", {"not attempted": 0, "incorrect": 0, "correct given attempted": 1}),
+        ("It is not CORRECT.\n**Verdict:** incorrect", "INCORRECT", {"incorrect": 1, "correct given attempted": 0}),
+        ("NOT_ATTEMPTED", "NOT_ATTEMPTED", {"not attempted": 1, "incorrect": 0}),
+        ("correctly so", None, {}),
+    ):
+        found = task.extract(reply, task.items[0]).answer
+        assert found == answer
+        if answer:
+            grade = task.grade(answer, task.items[0])
+            assert grade.score == (answer == "CORRECT")
+            assert parts.items() <= {name: share for name, (share, _) in grade.parts.items()}.items()
+            assert ("correct given attempted" in grade.parts) == (answer != "NOT_ATTEMPTED")
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="PHIAL_BENCHMARKS names no folder with arena-hard")
