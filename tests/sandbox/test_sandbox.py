@@ -418,3 +418,9 @@ def test_the_filter_of_each_architecture(
     assert [decide(program, architecture, openat, 0, 0, flags) for flags in (0o1000, 0o1003)] == [deny] * 2
     assert decide(program, architecture, fcntl, 1, 3) == allow
     assert decide(program, architecture, fcntl, 1, 8) == deny
+
+
+@pytest.mark.skipif(level() == "none", reason="there is no sandbox here")
+def test_processor_time_has_a_limit_of_its_own():
+    outcome = run_python("while True: pass", Limits(seconds=60.0, cpu_seconds=1.0))
+    assert outcome.status in ("timeout", "killed") and outcome.seconds < 60  # the kernel chooses the signal

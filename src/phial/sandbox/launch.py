@@ -44,12 +44,15 @@ class Limits:
         memory_bytes: address space.
         output_bytes: what is kept of stdout, and of stderr; the rest is read and dropped.
         file_bytes: size of any one file it writes.
+        cpu_seconds: processor time, for verdicts that do not hang on what else the machine does; by default what
+            `seconds` allows.
     """
 
     seconds: float = 5.0
     memory_bytes: int = 256 * 1024**2
     output_bytes: int = 64 * 1024
     file_bytes: int = 1024**2
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,8 @@ def execute(source: str, limits: Limits, level: str, channel: Sequence[int] = ()
             files = [path for path in readable.files if not path.startswith(tuple(f"{root}/" for root in roots))]
             prefix = bubblewrap.command([*files, interpreter, child.__file__], roots, readable.hidden, workspace)
             ruleset = parent = child.OUTSIDE
-        numbers = (parent, ruleset, math.ceil(limits.seconds) + 1, limits.memory_bytes, limits.file_bytes)
+        cpu_seconds = math.ceil(limits.seconds) + 1 if limits.cpu_seconds is None else math.ceil(limits.cpu_seconds)
+        numbers = (parent, ruleset, cpu_seconds, limits.memory_bytes, limits.file_bytes)
         started = time.monotonic()
         process = subprocess.Popen(
             [*prefix, interpreter, *_INTERPRETER_OPTIONS, child.__file__, _filter(), *map(str, numbers)],

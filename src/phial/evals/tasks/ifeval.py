@@ -127,7 +127,7 @@ def grade(answer: str, item: Item, reading: Reading) -> Grade:
     """
     rules = item.data["rules"]
     strict = [keeps(answer, name, arguments, reading) for name, arguments in rules]
-    loose = [kept or keeps_loosely(answer, *rule, reading) for kept, rule in zip(strict, rules, strict=True)]
+    loose = [keeps_loosely(answer, name, arguments, reading) for name, arguments in rules]
     parts: dict[str, tuple[float, float]] = {
         "prompt loose": (float(all(loose)), 1.0),
         "instruction strict": (float(sum(strict)), float(len(rules))),
