@@ -21,13 +21,15 @@ from hypothesis import strategies as st
 
 from phial.errors import PhialError
 from phial.evals.compare import compare_all
+from phial.evals.contamination import Contamination, Evidence
 from phial.evals.export import export
 from phial.evals.log import Run, Sample, line, read
 from phial.evals.report.facts import gather, marks
 from phial.evals.report.logs import read_logs
 from phial.evals.report.page import samples_link, write_report
-from phial.evals.report.samples import BETTER, DISAGREE, NONE, TRUNCATED, WORSE, pack
+from phial.evals.report.samples import BETTER, CLEAN, DIRTY, DISAGREE, NONE, PARTIAL, TRUNCATED, WORSE, pack
 from phial.evals.scores import mean_at
+from phial.evals.statistics import gap
 from phial.page.printable import printable
 
 HOSTILE = (
@@ -305,6 +307,36 @@ def test_repeats_make_curves_and_clusters(tmp_path: Path) -> None:
     assert "4 replies an item" in contest["settings"]
     page = Page(write_report([log], tmp_path / "page.html").read_text(encoding="utf-8"))
     assert "polygon" in page.tags and "By replies" in page.text
+
+
+def test_scores_with_and_without_what_was_seen_in_training(small: Path, tmp_path: Path) -> None:
+    log = read(small)
+    kinds = {"dirty": log.samples[:2], "partial": log.samples[2:3], "clean": log.samples[3:5]}
+    scores = {kind: mean_at(replace(log, samples=samples)) for kind, samples in kinds.items()}
+    evidence = tuple(
+        Evidence(one.item, kind, "13-gram", 0.9, HOSTILE, "ff" * 32, 3, 20, HOSTILE, 1)
+        for kind in ("dirty", "partial")
+        for one in kinds[kind]
+    )
+    found = Contamination(
+        clean=scores["clean"],
+        partial=scores["partial"],
+        dirty=scores["dirty"],
+        unjudged=("sum-5",),
+        gap=gap(scores["dirty"], scores["clean"]),
+        evidence=evidence,
+        searched=1234,
+        skipped=(f"notes.bin: {HOSTILE}",),
+        rule="13-grams",
+    )
+    page = Page(write_report([small], tmp_path / "page.html", None, {small: found}).read_text(encoding="utf-8"))
+    assert (
+        "Seen in training" in page.text
+        and "1,234 training texts searched; 13-grams; 1 items have no words" in page.text
+    )
+    assert "100.0 %" in page.text and "img" not in page.tags
+    index = unpacked(pack(read_logs([small]), marks(read_logs([small]), None, {small: found})).index)
+    assert index["mark"] == [DIRTY, DIRTY, PARTIAL, CLEAN, CLEAN, 0]
 
 
 def test_an_unfinished_log_says_so(tmp_path: Path) -> None:

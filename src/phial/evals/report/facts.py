@@ -309,7 +309,7 @@ def _contaminated(model: int, found: Contamination) -> dict[str, Any]:
         "gap": found.gap and estimate(found.gap),
         "unjudged": len(found.unjudged),
         "searched": found.searched,
-        "folders": [printable(folder) for folder in found.folders],
+        "skipped": [printable(file) for file in found.skipped],
         "rule": found.rule,
         "evidence": [
             {
