@@ -22,6 +22,7 @@ from phial.evals.run import evaluate
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 from phial.tokens.chat import encode_chat
 
+Take = Callable[[int, Generation, float], None]
 SAMPLED = Protocol("made", "", Sampling(temperature=0.8, max_tokens=12, seed=3), repeats=2)
 
 
@@ -136,9 +137,9 @@ class TaggedTokenizer:
 def tagged(monkeypatch: pytest.MonkeyPatch, reply: str, prompt: str = "<|assistant|>") -> EngineRespondent:
     ids = tuple(ord(letter) for letter in reply.replace("<think>", "\1").replace("</think>", "\2"))
 
-    def generate(prompts: Sequence[Sequence[int]], samplings: object, slots: int, stop: object, take: object) -> None:
+    def generate(prompts: Sequence[object], samplings: object, slots: int, *, take: Take, **rest: object) -> None:
         for index in range(len(prompts)):
-            take(index, Generation(ids, "".join(chr(i) for i in ids if i > 2), "stop"), 0.1)  # type: ignore[operator]
+            take(index, Generation(ids, "".join(chr(i) for i in ids if i > 2), "stop"), 0.1)
 
     engine = SimpleNamespace(
         tokenizer=TaggedTokenizer(prompt), backend=None, max_length=99, generate=generate, stop=lambda: None

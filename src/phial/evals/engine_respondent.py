@@ -95,7 +95,10 @@ class EngineRespondent:
             take(question, reply)
 
         samplings = [question.sampling for question, _ in asked]
-        self._engine.generate([ids for _, ids in asked], samplings, SLOTS, stop=asked[0][0].stop, take=took)
+        # Several threads on one queue would leave it to chance which prompts share a batch.
+        threads = None if isinstance(self._engine.backend, Invariant) else 1
+        prompts, stop = [ids for _, ids in asked], asked[0][0].stop
+        self._engine.generate(prompts, samplings, SLOTS, threads=threads, stop=stop, take=took)
 
     def _scored(self, question: Question) -> Reply:
         engine, started = self._engine, time.perf_counter()

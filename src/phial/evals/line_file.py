@@ -33,31 +33,34 @@ class LineFile:
         self._synced = time.monotonic()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab+")
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         except OSError as error:
             raise PhialError(f"can't write: {error.strerror}", where=str(path), do="give another folder") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            self._file.close()
+            os.close(self._file)
             do = "wait until it is done, or give another folder"
             raise PhialError("another process is writing this file", where=str(path), do=do) from error
-        self._file.truncate(_whole(self._file.fileno()))
+        self._open = True
+        os.truncate(self._file, _whole(self._file))
 
     def add(self, line: str) -> None:
         """Append a line, its line feed included. Any thread may."""
+        left = memoryview(line.encode())
         with self._lock:
-            self._file.write(line.encode())
-            self._file.flush()
+            while left:
+                left = left[os.write(self._file, left) :]
             if time.monotonic() - self._synced > SYNC_SECONDS:
-                os.fsync(self._file.fileno())
+                os.fsync(self._file)
                 self._synced = time.monotonic()
 
     def close(self) -> None:
         """Have all of it on the disk."""
-        if not self._file.closed:
-            os.fsync(self._file.fileno())
-            self._file.close()
+        if self._open:
+            self._open = False
+            os.fsync(self._file)
+            os.close(self._file)
 
     def __enter__(self) -> LineFile:
         return self

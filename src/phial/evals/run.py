@@ -52,7 +52,7 @@ def evaluate(
     Raises:
         PhialError: the log is of another run, or is being written; or what the respondent raises.
     """
-    questions = _questions(task)
+    questions = questions_of(task)
     with LineFile(path) as log:
         run, samples = _continued(log, header(respondent, task, made))
         known = {(sample.item, sample.repeat): sample for sample in samples}
@@ -97,7 +97,8 @@ def seed_of(seed: int, item: str, repeat: int) -> int:
     return int.from_bytes(digest[:8], "big") >> (64 - _SEED_BITS)
 
 
-def _questions(task: Task) -> list[Question]:
+def questions_of(task: Task) -> list[Question]:
+    """All that a task asks, in order: every item once, then every item again."""
     protocol = task.protocol
 
     def question(item: Item, repeat: int) -> Question:

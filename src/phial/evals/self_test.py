@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from phial.evals.answers import maths_grade
 from phial.evals.extract import expression, letter, number
@@ -89,8 +93,13 @@ THINKING = (
     Case(Reply("Answer: 5", reasoning="Is it 4?"), "5", True),
     Case(Reply("", reasoning="Answer: 5", finish="length"), "5", False),
 )
-_DOUBLE = 'def double(x: int) -> int:\n    """Twice x."""\n'
-_TESTS = "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(-3) == -6\ncheck(candidate)\n"
+_DOUBLE = {
+    "task_id": "double",
+    "prompt": 'def double(x: int) -> int:\n    """Twice x."""\n',
+    "canonical_solution": "    return 2 * x\n",
+    "test": "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(-3) == -6\n",
+    "entry_point": "double",
+}
 _EQUAL = "class Equal:\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\n"
 _FRAME = (
     "import sys\ndef double(x):\n    frame = sys._getframe(1)\n    while frame:\n"
@@ -136,7 +145,7 @@ def run_self_test(benchmarks: Path | None = None) -> list[Outcome]:
         _outcome("expressions", EXPRESSIONS, lambda reply, item: expression(reply), maths_grade),
         _outcome("letters", LETTERS, lambda reply, item: letter(reply, "ABCD"), _same),
         _outcome("thinking", THINKING, lambda reply, item: number(reply), maths_grade),
-        _outcome("programs and attacks", PROGRAMS, humaneval.extract, humaneval.grade),
+        _outcome("programs and attacks", PROGRAMS, humaneval.extract, humaneval.grade, _double().data),
     ]
     for name in ("humaneval", "mbpp"):
         if benchmarks is not None and (benchmarks / name).is_dir():
@@ -149,8 +158,8 @@ def _outcome(
     cases: Iterable[Case],
     extract: Callable[[str, Item], Extraction],
     grade: Callable[[str, Item], Grade],
+    data: Mapping[str, Any] = MappingProxyType({}),
 ) -> Outcome:
-    data = {"prompt": _DOUBLE, "entry": "double", "context": _DOUBLE, "tests": _TESTS}
     items = tuple(Item(f"{name} {index}", _ASKED, case.gold, data=data) for index, case in enumerate(cases, 1))
     task = Task(name, Protocol("phial", "labelled cases", GREEDY), items, {"phial": extract}, grade, "")
 
@@ -165,6 +174,13 @@ def _outcome(
     with ThreadPoolExecutor(2) as pool:
         failures = [told for told in pool.map(failure, cases, items) if told]
     return Outcome(name, len(items), tuple(failures))
+
+
+def _double() -> Item:
+    """An item of HumanEval's form."""
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "HumanEval.jsonl").write_text(json.dumps(_DOUBLE) + "\n")
+        return humaneval.load(Path(place)).items[0]
 
 
 def _same(answer: str, item: Item) -> Grade:
