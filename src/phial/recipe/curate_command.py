@@ -21,7 +21,7 @@ from phial.recipe.look_folder import open_folder
 from phial.recipe.progress import Reporter
 from phial.record import Record
 
-_SAMPLE = 1_000  # records
+_SAMPLE, _SAMPLE_CHARACTERS = 1_000, 20_000_000
 
 
 def curate_files(
@@ -95,8 +95,12 @@ def _estimate(files: Sequence[tuple[Path, str]], stages: Sequence[Stage | Corpus
     size = sum(path.stat().st_size for path, _ in files)
     each = max(1, _SAMPLE // len(files))
     sample: list[Record] = []
+    room = _SAMPLE_CHARACTERS
     for path, name in files[:: max(1, len(files) // _SAMPLE)]:
-        sample += [one for one in islice(read_file(path, name, reading), each) if not isinstance(one, Dropped)]
+        for one in islice(read_file(path, name, reading), each):
+            if room > 0 and not isinstance(one, Dropped):
+                sample.append(one)
+                room -= len(one.content)
     if not sample:
         raise PhialError("nothing readable in the first records of the files", where=str(files[0][0]), do="look at it")
     characters, left = sum(len(one.content) for one in sample), sample
