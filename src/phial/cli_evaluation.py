@@ -196,6 +196,21 @@ def scores(logs: Logs) -> None:
     print_scores(map(read, logs))
 
 
+@app.command()
+def export(
+    log: Annotated[Path, typer.Argument(help="A sample log.")],
+    form: Annotated[str, typer.Option("--format", help="inspect or lm-eval.")],
+    to: Annotated[Path | None, typer.Option("--to", help="The file; by default beside the log.")] = None,
+) -> None:
+    """Write a log in another harness's form.
+
+    Example: phial eval export evals/small/gsm8k.phial.jsonl --format inspect
+    """
+    from phial.evals.export import export as exported
+
+    typer.echo(exported(log, form, to))
+
+
 @app.command("tasks")
 def list_tasks() -> None:
     """List the tasks, their protocols and extractors.
