@@ -19,7 +19,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phial.errors import PhialError
-from phial.evals.log import Log, Sample
 from phial.evals.task import OptionScore, Task
 from phial.evals.tasks import drop, gpqa, mmlu, mmlu_pro, simpleqa
 
@@ -285,28 +284,6 @@ def test_simpleqa(tmp_path: Path) -> None:
     precision, recall = 2 / 3, 2 / 4
     assert figures["right of attempted"] == pytest.approx(precision) and figures["attempted"] == 0.75
     assert figures["f1"] == pytest.approx(2 * precision * recall / (precision + recall))
-
-
-def test_a_judge_reads_the_replies_of_a_log(tmp_path: Path) -> None:
-    table(tmp_path / "simple_qa_test_set.csv", [PRIZE])
-    task = simpleqa.load(tmp_path)
-    samples = tuple(
-        Sample(
-            item="simpleqa-0", repeat=repeat, prompt=task.items[0].prompt, reply=reply, reasoning="", finish="stop",
-            prompt_tokens=1, tokens=1, seconds=0.0, options=(), gold="Michio Sugeno", tags={}, answer=None, rule="",
-            truncated=False, score=0.0,
-        )
-        for repeat, reply in enumerate(("<think>Lee?</think>Sugeno", "no"))
-    )  # fmt: skip
-    judge = simpleqa.judged(Log(run=None, samples=samples), task)  # type: ignore[arg-type]
-    assert [item.id for item in judge.items] == ["simpleqa-0/0", "simpleqa-0/1"]
-    text = judge.items[0].prompt[0][1]
-    assert (
-        "Who won in 2010?" in text and "Michio Sugeno" in text and "to be graded: Sugeno" in text and "Lee" not in text
-    )
-    for reply, detail in (("A", "CORRECT"), ("**B**", "INCORRECT"), ("C", "NOT_ATTEMPTED"), ("INCORRECT", "INCORRECT")):
-        answer = judge.extract(reply, judge.items[0]).answer
-        assert answer and judge.grade(answer, judge.items[0]).detail == detail
 
 
 @needs_benchmarks

@@ -1,7 +1,7 @@
 """SimpleQA (Wei et al. 2024): short questions of fact, of which a model should know when it does not know the answer.
 
 Published figures have another model as a judge. Here a reply is graded by rules, which are strict: words that mean the
-same do not count. `judged_items` asks a judge about the replies of a finished log.
+same do not count. `phial eval judge` has another model read a finished log (`evals/correctness.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from phial.evals import extract
 from phial.evals.answers import plain_words
 from phial.evals.files import rows
 from phial.evals.items import checked, field, protocol_of
-from phial.evals.log import Log
 from phial.evals.presets import GREEDY, PHI_4
 from phial.evals.task import Extraction, Grade, Item, Protocol, Task
 
@@ -36,18 +35,6 @@ _REFUSALS = re.compile(
     r"|\bas of my (?:last|latest) (?:update|knowledge)\b|\bcannot (?:be determined|answer|provide|find|verify)\b",
     re.IGNORECASE,
 )
-# The three grades and what they mean are simple-evals'; the words are ours.
-JUDGE = (
-    "Grade an answer to a question of fact. You are given the question, the right answer and the answer to be graded.\n"
-    "A: CORRECT. It holds all that matters of the right answer and contradicts none of it. Case, punctuation, order, "
-    "spelling of names and hedging do not matter; nor does what the question already says. A number must agree to the "
-    "last digit that the right answer has.\n"
-    "B: INCORRECT. It says something that contradicts the right answer, even with hedging.\n"
-    "C: NOT_ATTEMPTED. What matters of the right answer is missing, and nothing contradicts it.\n\n"
-    "Question: {question}\nRight answer: {gold}\nAnswer to be graded: {answer}\n\n"
-    "Reply with A, B or C alone."
-)
-_LONGEST_JUDGED = 4_000
 
 
 def load(folder: Path, protocol: str = "phial", limit: int | None = None) -> Task:
@@ -107,71 +94,12 @@ def verdict(name: str) -> Grade:
     return Grade(right, name, parts)
 
 
-def judged_items(log: Log, task: Task) -> tuple[Item, ...]:
-    """The questions to a judge about a finished log, an item a reply; the replies to them are verdicts.
-
-    Args:
-        log: of this task, thinking and all; what was extracted is not used, for a judge reads the reply.
-        task: that the log was made with.
-    """
-    questions = {item.id: item.prompt[0][1] for item in task.items}
-    return tuple(
-        Item(
-            f"{sample.item}/{sample.repeat}",
-            (
-                (
-                    "user",
-                    JUDGE.format(
-                        question=questions[sample.item],
-                        gold=sample.gold,
-                        answer=_visible(sample.reply)[:_LONGEST_JUDGED] or "(nothing)",
-                    ),
-                ),
-            ),
-            sample.gold,
-            sample.tags,
-        )
-        for sample in log.samples
-    )
-
-
-def judged(log: Log, task: Task) -> Task:
-    """A task of its own, whose replies are a judge's: its score is the judged accuracy of the log.
-
-    Args:
-        log: as in `judged_items`.
-        task: as there.
-    """
-    protocol = Protocol("judged", "another model grades each reply A, B or C; own wording of the three grades", GREEDY)
-    return Task(
-        "simpleqa-judged", protocol, judged_items(log, task), {"phial": read_verdict}, judged_grade, task.sha256,
-        blank=_unanswered,
-    )  # fmt: skip
-
-
-def read_verdict(reply: str, item: Item) -> Extraction:
-    """The letter a judge replies with, or the name of a grade."""
-    for name, letter in ((NOT_ATTEMPTED, "C"), ("NOT ATTEMPTED", "C"), (WRONG, "B"), (RIGHT, "A")):
-        if re.search(rf"\b{name}\b", reply[-2_000:]):
-            return Extraction(letter, "name")
-    return extract.letter(reply, "ABC")
-
-
-def judged_grade(answer: str, item: Item) -> Grade:
-    """The verdict as a grade."""
-    return verdict({"A": RIGHT, "B": WRONG, "C": NOT_ATTEMPTED}[answer])
-
-
 def _unanswered(item: Item) -> Grade:
     return verdict(NOT_ATTEMPTED)
 
 
 def _words(text: str) -> str:
     return plain_words(re.sub(r"(?<=\d),(?=\d{3})", "", text))
-
-
-def _visible(reply: str) -> str:
-    return reply.rpartition("</think>")[2].strip()
 
 
 def _topic(metadata: object) -> str:
