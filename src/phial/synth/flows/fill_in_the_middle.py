@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 prompts = Prompts.beside(__file__, "calls")
 
 
-@flow("fill-in-the-middle", prompts.version("1"))
+@flow("fill-in-the-middle", prompts.version("2"))
 async def fill_in_the_middle(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Make one exercise of a record: of its first function that stands alone, else of its sentences.
 
@@ -79,7 +79,7 @@ async def fill_in_the_middle(record: Record, teacher: Teacher, tools: Tools) -> 
         tools.drop("middle is wrong", "; ".join(reasons), f"{context}\n\nremoved:\n{gap.middle}", keys)
         return
     language = "python" if originals else ""
-    question = f"What belongs in the place of {CODE_MARK if originals else TEXT_MARK}?\n\n{fenced(context, language)}"
+    question = f"What belongs in the place of `{CODE_MARK if originals else TEXT_MARK}`?\n\n{fenced(context, language)}"
     answer = f"{thought.strip()}\n\n{fenced(middle, language) if originals else middle.strip()}"
     messages = [("user", question), ("assistant", answer)]
     verdicts = [Verdict("middle", True, detail)]
