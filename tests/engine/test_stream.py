@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import threading
 from pathlib import Path
 
@@ -176,7 +177,16 @@ def test_many_threads_and_tasks_share_one_engine() -> None:
 
 
 def test_an_abandoned_task_can_cancel() -> None:
-    engine = Engine(HashingBackend(CONFIG), TOKENIZER)
+    backend, cancelled, steps = HashingBackend(CONFIG), threading.Event(), itertools.count()
+    run = backend.run
+
+    def waiting(work):  # the engine's thread must not be done before the loop has seen two events
+        if next(steps) == 20:
+            cancelled.wait(60)
+        return run(work)
+
+    backend.run = waiting
+    engine = Engine(backend, TOKENIZER)
 
     async def leave() -> list[Event]:
         stream = engine.submit(Request([9], Sampling(max_tokens=150), stop_ids=NO_STOP))
@@ -185,6 +195,7 @@ def test_an_abandoned_task_can_cancel() -> None:
             events.append(event)
             if len(events) == 2:
                 stream.cancel()
+                cancelled.set()
         return events
 
     events = asyncio.run(asyncio.wait_for(leave(), 60))
