@@ -31,6 +31,11 @@ RATIO_FROM = 64 << 20
 LARGEST_TAR = 1 << 30
 _LARGEST_FIELD = 1 << 26
 _BATCH = 1000
+# What the libraries raise on damaged files and bombs; zipfile tells a missing password, and a compression that it does
+# not know, by kinds of RuntimeError.
+_FAULTS = (
+    OSError, EOFError, ValueError, RuntimeError, csv.Error, zlib.error, zipfile.BadZipFile, tarfile.TarError,
+)  # fmt: skip
 
 Row = dict[str, Any]
 
@@ -98,10 +103,7 @@ def _read(
                     _check(row, columns, where)
                     found.append({**row, FILE: name})
                 digests.append((name, content.sha256()))
-        # The libraries' faults of damaged or bombed files; zipfile tells a missing password by RuntimeError.
-        except (OSError, EOFError, ValueError, csv.Error, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
-            _damaged(where, error)
-        except (RecursionError, NotImplementedError, RuntimeError) as error:
+        except _FAULTS as error:
             _damaged(where, error)
     if not found and limit != 0:
         raise PhialError(
