@@ -1,5 +1,7 @@
 """Records: Parquet keeps all of them, and ids are ids of content."""
 
+import hashlib
+
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -80,6 +82,17 @@ def test_files_from_before_preferences_are_read(tmp_path):
     table = pq.read_table(tmp_path / "new.parquet").drop_columns(["prompt", "chosen", "rejected"])
     pq.write_table(table, tmp_path / "old.parquet")
     assert list(read_records(tmp_path / "old.parquet")) == [record]
+
+
+def test_ids_that_stand_in_a_file_count_only_where_it_is_known(tmp_path):
+    record = Record("organic", "s", "MIT", Lineage("flow", "1"), text='é "quoted"')
+    path = tmp_path / "records.parquet"
+    write_records(path, [record])
+    assert record.id == hashlib.sha256('{"text": "é \\"quoted\\""}'.encode()).hexdigest()
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(0, "id", [["other"]]), path)
+    assert [one.id for one in read_records(path)] == [record.id]
+    assert [one.id for one in read_records(path, known_ids=True)] == ["other"]
 
 
 def test_unreadable_files_are_named(tmp_path):

@@ -228,7 +228,7 @@ def _read(path: Path, name: str, reading: Reading, size: ShardSize, draft: Draft
 
 
 def _judge_shard(one: _Pass, path: Path, conclusion: Path | None, shard: int, draft: Draft) -> dict[str, Any]:
-    records = list(read_records(path))
+    records = list(read_records(path, known_ids=True))
     funnel = Funnel()
     dropped: list[Dropped] = []
     judges: list[tuple[str, Callable[[Sequence[Record]], Any]]] = [(stage.name, stage.judge) for stage in one.stages]
@@ -241,7 +241,10 @@ def _judge_shard(one: _Pass, path: Path, conclusion: Path | None, shard: int, dr
         funnel.add(name, len(outcome.kept), outcome.dropped)
         dropped += outcome.dropped
         records = outcome.kept
-    write_records(draft.path / KEPT, records)
+    if judges:
+        write_records(draft.path / KEPT, records)
+    else:
+        _link(path, draft.path / KEPT)
     write_records(draft.path / DROPPED, (one.record for one in dropped))
     _write_funnel(draft.path, funnel)
     if one.surveying:
