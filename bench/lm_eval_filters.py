@@ -2,7 +2,8 @@
 
     LM_EVAL_PYTHON bench/lm_eval_filters.py < questions > answers
 
-A question is a line of JSON [kind, reply, gold]; an answer is a line of JSON [what was extracted, whether it is right],
+A question is a line of JSON [kind, reply, gold] (of "drop" [kind, spans, right spans], and of "gpqa-flexible" gold is
+[letter, options]); an answer is a line of JSON [what was extracted, whether it is right],
 null where lm-eval does not tell it. Patterns are read from the task files of the installed package.
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 import lm_eval
 import yaml
 from lm_eval.api.metrics import exact_match_hf_evaluate
-from lm_eval.filters.extraction import RegexFilter
+from lm_eval.filters.extraction import MultiChoiceRegexFilter, RegexFilter
 
 TASKS = Path(lm_eval.__file__).parent / "tasks"
 INVALID = ("[invalid]", "[invalidanswer]")
@@ -79,14 +80,37 @@ def minerva(reply: str, gold: str) -> list[Any]:
     ]
 
 
+def gpqa_flexible(reply: str, gold: list[Any]) -> list[Any]:
+    """gpqa_main_cot_zeroshot's filter, which looks at the options as well."""
+    task = configuration("gpqa/cot_zeroshot/_gpqa_cot_zeroshot_yaml")
+    (steps,) = (entry["filter"] for entry in task["filter_list"] if entry["name"] == "flexible-extract")
+    chosen = MultiChoiceRegexFilter(**{key: value for key, value in steps[0].items() if key != "function"})
+    letter, options = gold
+    found = chosen.apply([[reply]], [{"choices": options}])[0][0]
+    match = exact_match_hf_evaluate(
+        predictions=[found], references=[f"({letter})"], ignore_case=True, ignore_punctuation=True
+    )["exact_match"]
+    return [found, bool(match)]
+
+
+def drop(spans: list[str], gold: list[str]) -> list[Any]:
+    """The authors' exact match and F1, as lm-eval has them."""
+    from lm_eval.tasks.drop.utils import get_metrics
+
+    exact, f1 = get_metrics(spans, gold)
+    return [float(f1), bool(exact)]
+
+
 def main() -> None:
     """Answer the questions on standard input."""
     logging.disable(logging.CRITICAL)
-    kinds: dict[str, Callable[[str, str], list[Any]]] = {
+    kinds: dict[str, Callable[[Any, Any], list[Any]]] = {
         "gsm8k-strict": filtered("gsm8k/gsm8k.yaml", "strict-match"),
         "gsm8k-flexible": filtered("gsm8k/gsm8k.yaml", "flexible-extract"),
         "mmlu-pro": filtered("mmlu_pro/_default_template_yaml", "custom-extract"),
         "gpqa-strict": filtered("gpqa/cot_zeroshot/_gpqa_cot_zeroshot_yaml", "strict-match"),
+        "gpqa-flexible": gpqa_flexible,
+        "drop": drop,
         "hendrycks": hendrycks,
         "aime": aime,
         "minerva": minerva,

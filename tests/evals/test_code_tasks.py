@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import pickle
+import time
 import zlib
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 from phial import sandbox
 from phial.errors import PhialError
+from phial.evals.evalplus import like_evalplus
+from phial.evals.task import Item
 from phial.evals.tasks import humaneval, livecodebench, mbpp
 
 FOLDER = os.environ.get("PHIAL_BENCHMARKS", "")
@@ -35,6 +38,33 @@ ADD = {
     "test_setup_code": "",
     "challenge_test_list": [],
 }
+
+EVALPLUS = [
+    # The longest run of lines wins, whatever stands in it; what nothing reaches and what returns nothing is left out.
+    (
+        "It's:\n\n```python\nimport re\n\ndef f(x):\n    return g(x)\n\ndef g(x):\n    return x\n\n"
+        "def h():\n    print(1)\n\ndef i(): return 2\n\nprint(f(1))\n```\nIsn't it?",
+        "import re\ndef f(x):\n    return g(x)\ndef g(x):\n    return x",
+    ),
+    ("```python\ndef f(x):\n    return x\n```\n```python\na = 1\nb = 2\nc = 3\n```", "a = 1\nb = 2\nc = 3"),
+    ("```python\n@cache\ndef f(x):\n    return x\n```", "@cache\ndef f(x):\n    return x"),
+    ("x = 1\nx = 2\ndef f(): return x", "x = 1\ndef f(): return x"),
+    ("def f(): return 1", "def f(): return 1"),
+    ("I can't.\nSorry!", "I can't."),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("reply", "program"), EVALPLUS)
+def test_programs_as_evalplus_takes_them(reply, program):
+    assert like_evalplus(reply, Item("one", "?", "", data={"entry": "f"})).answer == program
+
+
+@pytest.mark.parametrize("unit", ["x = (\n", "if x:\n", "'''\n", "It's\n", "x = 1\n", "def f():\n"])
+def test_evalplus_reading_of_long_replies_takes_no_time(unit):
+    started = time.process_time()
+    like_evalplus(unit * (200_000 // len(unit)), Item("one", "?", "", data={"entry": "f"}))
+    assert time.process_time() - started < 10
 
 
 def lines(path, *rows):

@@ -9,7 +9,12 @@ import pytest
 from phial.evals import compat, compat_forms
 from phial.evals.task import Extract, Item
 
-NUMBER = Item("one", (("user", "?"),), "29", data={"prefix": "Answer"})
+NUMBER = Item(
+    "one",
+    (("user", "?"),),
+    "29",
+    data={"prefix": "Answer", "options": ["Ten cm", "ten", "(red) \u2014 blue", "10 cm or more"]},
+)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +33,11 @@ NUMBER = Item("one", (("user", "?"),), "29", data={"prefix": "Answer"})
         (compat.lm_eval_minerva_math, "Final Answer: The final answer is $5$. I hope it is correct.", "$5$"),
         (compat.lm_eval_minerva_math, r"\boxed{5}", None),
         (compat.lm_eval_gpqa_strict, "The answer is (B).", "(B)"),
+        (compat.lm_eval_gpqa_flexible, "(B), no, (Z): (a)", "(Z)"),
+        (compat.lm_eval_gpqa_flexible, "ten, or TEN CM: C", "(A)"),
+        (compat.lm_eval_gpqa_flexible, "Red  blue or red blue, Answer: B", "(C)"),
+        (compat.lm_eval_gpqa_flexible, "answer:\nC. answer: E", "(C)"),
+        (compat.lm_eval_gpqa_flexible, "I don't know", None),
         (compat.simple_evals_math, "**Answer:** 5", "** 5"),
         (compat.simple_evals_math, "Answer: 4\nAnswer: 5", "4"),
         (compat.simple_evals_letter, "answer: b", "b"),
@@ -75,7 +85,7 @@ def test_long_replies_take_no_time(extract: Extract, unit: str) -> None:
 
 
 def test_there_are_as_many_as_are_told() -> None:
-    assert len(ALL) == 17
+    assert len(ALL) == 18
 
 
 def test_a_last_match_is_found_behind_any_border() -> None:

@@ -8,6 +8,7 @@ What a harness makes of a reply without an answer ("[invalid]", "", None) is no 
     lm-eval Hendrycks MATH  what stands between the first and the last dollar sign, else the whole reply; \boxed is not
                             looked for
     lm-eval Minerva MATH    only "Final Answer: The final answer is X. I hope it is correct."
+    lm-eval GPQA flexible   any "(X)", the last; an option that is only spoken of counts where there is none
     lm-eval MMLU-Pro        the first "answer is (X)"; no other form
     simple-evals            the FIRST "Answer:", so a model that restates it loses; the stray "**" of "**Answer:** 5"
                             stays; letters in lower case count as wrong
@@ -20,8 +21,10 @@ from __future__ import annotations
 import ast
 import operator
 import re
+import unicodedata
 from collections.abc import Callable
 
+from phial.evals.choices import LETTERS
 from phial.evals.task import Extraction, Item
 from phial.syntax import parse_expression
 
@@ -85,6 +88,21 @@ def lm_eval_gpqa_strict(reply: str, item: Item) -> Extraction:
     """lm-eval's filter `strict-match` of gpqa: the rest of the line without its last character."""
     match = re.search(r"(?<=The answer is )([^\n]*)(?=[^\n])", reply)
     return Extraction(match[1].strip() or None, "strict-match") if match else _NONE
+
+
+def lm_eval_gpqa_flexible(reply: str, item: Item) -> Extraction:
+    """lm-eval's filter `flexible-extract` of gpqa: the last "(B)", else the last option that is told, else ": B"."""
+    if found := _last(re.compile(r"\([A-Z]\)"), reply):
+        return Extraction(found, "letter-in-parentheses")
+    options = [_lm_eval_words(_lm_eval_option(option)) for option in item.data["options"]]
+    letters = {option: f"({LETTERS[place]})" for place, option in enumerate(options)}
+    longest_first = "|".join(re.escape(option) for option in sorted(options, key=len, reverse=True))
+    told = re.findall(longest_first, _lm_eval_words(reply))
+    if told and told[-1].strip():
+        return Extraction(letters.get(told[-1].strip(), told[-1].strip()), "option-told")
+    if found := _last(re.compile(rf":\s*([{LETTERS[: len(options)]}])"), reply):
+        return Extraction(f"({found})", "letter-after-colon")
+    return _NONE
 
 
 def simple_evals_math(reply: str, item: Item) -> Extraction:
@@ -205,6 +223,15 @@ def _last(pattern: re.Pattern[str], text: str) -> str | None:
         if offset == 0 or (last and last.start() > offset):
             return next(group for group in last.groups() or (last[0],) if group) if last else None
         part *= 8
+
+
+def _lm_eval_option(option: str) -> str:
+    return option.strip().replace(" [title]", ". ").replace("  ", " ").strip()
+
+
+def _lm_eval_words(text: str) -> str:
+    """In lower case, without punctuation as Unicode has it."""
+    return "".join(character for character in text.lower() if unicodedata.category(character)[0] != "P")
 
 
 def _last_box(text: str) -> str | None:

@@ -91,13 +91,13 @@ def metrics(given: Sequence[str], gold: Sequence[str]) -> tuple[float, float]:
     that the sum of F1 is greatest; a bag whose right one has numbers counts only if it has one of them.
 
     Returns:
-        0 or 1, and 0 to 1 with the evaluator's rounding to 0.0001.
+        0 or 1, and 0 to 1 with the evaluator's rounding to 0.01, halves to even.
     """
     ours, right = [_normalised(span) for span in given], [_normalised(span) for span in gold]
     exact = float(set(ours) == set(right) and len(ours) == len(right))
     bags, right_bags = [set(span.split()) for span in ours], [set(span.split()) for span in right]
     scores = [[_overlap(bag, gold_bag) for bag in bags] for gold_bag in right_bags]
-    return exact, round(100 * best_pairing(scores) / max(len(bags), len(right_bags)), 2) / 100
+    return exact, round(100 * (best_pairing(scores) / max(len(bags), len(right_bags)))) / 100
 
 
 def best_pairing(scores: Sequence[Sequence[float]]) -> float:

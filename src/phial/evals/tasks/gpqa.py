@@ -51,6 +51,7 @@ EXTRACTORS = {
     "compat:simple-evals": compat.simple_evals_letter,
     "compat:eureka": compat.eureka_letter,
     "compat:lm-eval": compat.lm_eval_gpqa_strict,
+    "compat:lm-eval-flexible": compat.lm_eval_gpqa_flexible,
 }
 EUREKA = (
     "You are tasked with answering the following science question. \n\nQuestion: {question}\n{options}\n\nLet's think "

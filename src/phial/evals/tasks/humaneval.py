@@ -9,6 +9,7 @@ from typing import Any
 from phial.engine.request import Sampling
 from phial.errors import PhialError
 from phial.evals.code import cut, first_python_block, function_program
+from phial.evals.evalplus import like_evalplus
 from phial.evals.files import rows
 from phial.evals.plus import differential_tests
 from phial.evals.programs import judge
@@ -153,6 +154,7 @@ EXTRACTORS = {
     "compat:simple-evals": like_simple_evals,
     "compat:lm-eval": like_lm_eval,
     "compat:lm-eval-instruct": like_lm_eval_instruct,
+    "compat:evalplus": like_evalplus,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from phial.engine.request import Sampling
 from phial.errors import PhialError
 from phial.evals.code import cut, defined, function_program
+from phial.evals.evalplus import like_evalplus
 from phial.evals.files import rows
 from phial.evals.plus import differential_tests, mbpp_arguments
 from phial.evals.programs import judge
@@ -222,7 +223,12 @@ def _first_block(text: str) -> str:
     return text[match.end() : end].removesuffix("\n") if match and end >= 0 else ""
 
 
-EXTRACTORS = {"phial": extract, "compat:lm-eval": like_lm_eval, "compat:lm-eval-instruct": like_lm_eval_instruct}
+EXTRACTORS = {
+    "phial": extract,
+    "compat:lm-eval": like_lm_eval,
+    "compat:lm-eval-instruct": like_lm_eval_instruct,
+    "compat:evalplus": like_evalplus,
+}
 
 
 def grade(answer: str, item: Item) -> Grade:
