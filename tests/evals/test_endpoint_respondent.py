@@ -121,7 +121,9 @@ def test_greedy_requests_carry_only_what_every_server_knows(tmp_path: Path) -> N
     assert set(server.bodies[0]) == {"model", "messages", "max_tokens", "temperature"}
 
 
-def test_a_server_that_dies_at_item_700_is_asked_only_for_the_rest(tmp_path: Path) -> None:
+def test_a_server_that_dies_at_item_700_is_asked_only_for_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def dies(body: dict[str, Any], number: int) -> web.Response:
         return does_the_sum(body, number) if number <= 700 else failing(500, "out of memory")
 
@@ -129,6 +131,7 @@ def test_a_server_that_dies_at_item_700_is_asked_only_for_the_rest(tmp_path: Pat
     with served(dies) as server, pytest.raises(PhialError, match="attempts failed") as caught:
         asked(server, tmp_path, task)
     assert "run the same command again" in caught.value.do
+    assert capsys.readouterr().err.count("HTTP 500; it is asked again") == 1
     answered = {body["messages"][-1]["content"] for body in server.bodies[:700]}
     with served(does_the_sum) as second:
         log = asked(second, tmp_path, task)

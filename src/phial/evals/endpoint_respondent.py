@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -143,6 +144,7 @@ class _Lines:
     def __init__(self, endpoint: Endpoint, model: str, patience: Patience) -> None:
         self._patience = patience
         self._heard = patience.now()
+        self._told = False
         text = replace(endpoint, api="completions")
         sleep, now = patience.sleep, patience.now
         self.chat = Endpoints(model, [replace(endpoint, api="chat")], sleep, now)
@@ -170,6 +172,9 @@ class _Lines:
                     raise _gone(f"told to wait, and nothing was answered in {silent:.0f} s", endpoints) from None
             except Failed as fault:
                 failed.append(fault.url)
+                if not self._told:  # it may be minutes until this is given up
+                    self._told = True
+                    print(f"{fault.url}: {fault.detail}; it is asked again", file=sys.stderr)
                 if len(failed) >= self._patience.tries:
                     raise _gone(f"{len(failed)} attempts failed; the last: {fault.detail}", endpoints) from None
                 await self._patience.sleep(self._patience.pause(len(failed)))
