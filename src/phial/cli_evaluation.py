@@ -197,6 +197,22 @@ def scores(logs: Logs) -> None:
 
 
 @app.command()
+def arena(
+    logs: Logs,
+    style: Annotated[bool, typer.Option("--style-control/--as-judged", help="Take differences in style out.")] = True,
+) -> None:
+    """Print the win rates of judged Arena-Hard or rubric logs against their baseline, with intervals by question.
+
+    Example: phial eval arena "evals/of small/large/arena-hard.phial.jsonl"
+    """
+    from phial.evals.arena import table
+    from phial.evals.log import read
+    from phial.evals.terminal import print_arena
+
+    print_arena(table([read(log) for log in logs], style))
+
+
+@app.command()
 def export(
     log: Annotated[Path, typer.Argument(help="A sample log.")],
     form: Annotated[str, typer.Option("--format", help="inspect or lm-eval.")],

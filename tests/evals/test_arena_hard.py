@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from phial.cli_evaluation import app
 from phial.errors import PhialError
 from phial.evals.arena import fit, table
-from phial.evals.log import Log, Run, Sample
+from phial.evals.log import Log, Run, Sample, write
 from phial.evals.pairwise import grade_pair
 from phial.evals.task import Item
 
@@ -150,3 +152,14 @@ def test_the_same_seed_gives_the_same_table_and_wrong_logs_are_refused():
     plain = Log(log.run, tuple(Sample(**{**sample.__dict__, "gold": "7"}) for sample in log.samples))
     with pytest.raises(PhialError, match="give the judge's log"):
         table([plain])
+
+
+def test_the_table_is_printed_by_the_command(tmp_path):
+    games = [(f"q{n}", "A>B" if n % 3 else "A=B", "model", PLAIN, PLAIN) for n in range(12)]
+    paths = []
+    for model in ("one", "other"):
+        paths.append(str(tmp_path / f"{model}.jsonl"))
+        write(tmp_path / f"{model}.jsonl", log_of(model, games))
+    lines = CliRunner().invoke(app, ["arena", *paths, "--as-judged"]).stdout.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("one: 83.3 [") and lines[1].startswith("other: 83.3 [")
+    assert "12 questions, 12 verdicts, 0 without, 100.0% for the first answer" in lines[0]

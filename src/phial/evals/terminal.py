@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from rich.console import Console
 from rich.text import Text
 
+from phial.evals.arena import Table
 from phial.evals.compare_terminal import figure
 from phial.evals.log import Log
 from phial.evals.scores import summary
@@ -19,6 +21,20 @@ def print_scores(logs: Iterable[Log], console: Console | None = None) -> None:
     for log in logs:
         for text in score_lines(log):
             console.print(Text(text), soft_wrap=True)
+
+
+def print_arena(found: Table, console: Console | None = None) -> None:
+    """A line a model, the best first; below them what a standard deviation more of each element of style was worth."""
+    console = console or Console(highlight=False)
+    for one in found.standings:
+        contradictory = "" if math.isnan(one.contradictory) else f", {one.contradictory:.1%} contradictory"
+        first = "" if math.isnan(one.first) else f", {one.first:.1%} for the first answer"
+        rate, low, high = (f"{100 * share:.1f}" for share in (one.win_rate, one.low, one.high))
+        facts = f"{one.questions:,} questions, {one.verdicts:,} verdicts, {one.without:,} without{first}{contradictory}"
+        text = f"{printable(one.model)}: {rate} [{low}, {high}] % against the baseline; {facts}"
+        console.print(Text(text), soft_wrap=True)
+    for name, odds in found.style.items():
+        console.print(Text(f"  {name}: {odds:+.2f} log odds"))
 
 
 def score_lines(log: Log) -> list[str]:
