@@ -5,7 +5,6 @@ import gzip
 import json
 import os
 import pickle
-import time
 import zlib
 from pathlib import Path
 
@@ -61,10 +60,9 @@ def test_programs_as_evalplus_takes_them(reply, program):
 
 
 @pytest.mark.parametrize("unit", ["x = (\n", "if x:\n", "'''\n", "It's\n", "x = 1\n", "def f():\n"])
-def test_evalplus_reading_of_long_replies_takes_no_time(unit):
-    started = time.process_time()
-    like_evalplus(unit * (200_000 // len(unit)), Item("one", "?", "", data={"entry": "f"}))
-    assert time.process_time() - started < 10
+def test_evalplus_reading_of_long_replies_ends(unit):  # without a limit these take hours
+    found = like_evalplus(unit * (200_000 // len(unit)), Item("one", "?", "", data={"entry": "f"}))
+    assert found.answer and len(found.answer) <= 50_000
 
 
 def lines(path, *rows):
