@@ -52,9 +52,10 @@ async def main():
 asyncio.run(main())
 """
 
-# Another process, whose files may not grow beyond so many bytes: pays for replies until there is no room.
+# Another process, whose files may not grow beyond so many bytes: pays for replies until there is no room. The database
+# is locked until all have asked, so that their claims come in one transaction, as on a busy machine.
 FILLING = """
-import asyncio, resource, sys
+import asyncio, resource, sqlite3, sys
 from pathlib import Path
 from phial.errors import PhialError
 from phial.synth.ledger import Ledger
@@ -73,7 +74,13 @@ async def main():
         return request.messages[0][1] * 1000
     with Ledger(path, reserve) as ledger:
         teacher = LedgerTeacher(Identity("tester", "small", "1"), Scripted(write), ledger)
-        outcomes = await asyncio.gather(*(teacher.ask(f"w{i}") for i in range(600)), return_exceptions=True)
+        other = sqlite3.connect(path)
+        other.execute("BEGIN IMMEDIATE")
+        asked = [asyncio.ensure_future(teacher.ask(f"w{i}")) for i in range(600)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        other.close()
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
         faults = [one for one in outcomes if isinstance(one, BaseException)]
         assert all(isinstance(one, PhialError) and "no room" in str(one) for one in faults), faults[:1]
         print(len(answered), len(faults), ledger.unstored, flush=True)

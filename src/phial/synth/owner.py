@@ -17,6 +17,8 @@ from pathlib import Path
 from phial.errors import PhialError
 
 RESERVE_BYTES = 8 << 20
+# Left free by `reserve`: the claims that a reservation is made for are yet to be written (512 of them take 150 KB).
+_CLAIMS_BYTES = 1 << 20
 
 
 class Owner:
@@ -75,9 +77,12 @@ class Owner:
             return [name for name in names if not self.alive(name)]
 
     def reserve(self, size: int) -> bool:
-        """Keep so many bytes free for `rescue`; False where the disk has not as many."""
+        """Keep so many bytes free for `rescue`; False where the disk has not as many and some for the database."""
         size += self._written
         if size > self._reserved:
+            disk = os.fstatvfs(self._descriptor)
+            if disk.f_bavail * disk.f_frsize < size - self._reserved + _CLAIMS_BYTES:
+                return False
             try:
                 os.posix_fallocate(self._descriptor, 0, size)
             except OSError as error:
