@@ -2,12 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from phial.engine.backend import Work
 from phial.engine.int4_backend import Int4Backend
 from phial.engine.measure import Limits, bench_engine, random_quantized, rate, seconds
 from phial.errors import PhialError
 from phial.kernels.int4_library import MOST_THREADS, ThreadPool, int4_build
+from phial.model.adapter import Adapter, LowRank
 from phial.model.config import Experts, ModelConfig
 from phial.quant.form import Form, form_of
 
@@ -40,7 +43,11 @@ def test_a_token_meets_two_experts():
 def test_random_weights_have_the_form_that_is_asked_for(form):
     model = random_quantized(ModelConfig(**SHAPE | {"hidden_size": 64, "head_size": 8}), form)
     assert str(form_of(model)) == str(form).replace("*.down_proj", "*.mlp.down_proj")
-    assert seconds(Int4Backend(model, 256), "decode 16") > 0
+    backend = Int4Backend(model, 256)
+    assert seconds(backend, "decode 16") > 0
+    part = LowRank(0, np.ones((1, 32), np.float32), np.ones((64, 1), np.float32))
+    adapter = Adapter("any", {"layers.0.self_attn.o_proj": (part,)})  # which reads a rotated stream
+    assert np.isfinite(backend.run([Work(backend.open()[0], [1, 2], 1, (), adapter)])[0]).all()
 
 
 @pytest.mark.parametrize("measure", ["decode 16", "streams 3", "prefill 20"])

@@ -33,6 +33,14 @@ def test_a_right_program_passes_and_a_wrong_one_does_not():
     assert not verdict.passed and "square(3)" not in verdict.reason and "candidate(3) = 5" in verdict.reason
 
 
+def test_solutions_may_use_numpy():
+    assert passes("import numpy as np\ndef square(x):\n    return np.square(x)\n").passed
+    verdict = passes("import numpy as np\ndef square(x):\n    return np.array([x * x])\n")
+    assert "ndarray is not plain data" in verdict.reason
+    program = "import numpy\nprint(numpy.sum(numpy.fromstring(input(), sep=' ')))"
+    assert judge_output(program, [("1 2", "3")], LIMITS).passed
+
+
 @pytest.mark.parametrize("attack", FORGED)
 def test_no_attack_passes_a_check_function(attack):
     verdict = passes(FORGED[attack])

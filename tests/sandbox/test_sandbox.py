@@ -10,10 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from phial.errors import PhialError
 from phial.sandbox import Limits, SandboxUnavailable, level, run_many, run_python, seccomp
+from phial.sandbox.launch import execute
+from phial.sandbox.levels import LEVELS, probe
 
 held = pytest.mark.skipif(
     level() == "none", reason="no sandbox level holds on this machine, so there is nothing to attack"
@@ -308,6 +311,27 @@ def test_ordinary_programs_run() -> None:
     assert (outcome.status, outcome.exit_code) == ("ok", 0), outcome.stderr
     assert outcome.stdout == "kept\nmore\n __main__ 121645100408832000 ü\n"
     assert outcome.level == level() != "none"
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_of_installed_packages_only_those_that_are_named_can_be_imported(name: str) -> None:
+    if probe(name):
+        pytest.skip(probe(name))
+    packages = os.path.dirname(os.path.dirname(np.__file__))
+    tried = [
+        "numpy.linalg.inv(numpy.eye(3)).sum(), numpy.random.default_rng(0).integers(1, 2)",
+        "__import__('torch')",
+        "open(os.path.join(packages, 'torch', '__init__.py'))",
+        "open(numpy.__file__, 'a')",
+    ]
+    source = f"import os\npackages = {packages!r}\nimport numpy\n" + "".join(
+        f"try: print({expression})\nexcept Exception as error: print(type(error).__name__)\n" for expression in tried
+    )
+    outcome = execute(source, Limits(memory_bytes=512 << 20), name, ("numpy",))
+    refused = outcome.stdout.splitlines()
+    assert refused[:2] == ["3.0 1", "ModuleNotFoundError"] and len(refused) == 4, outcome
+    assert set(refused[2:]) <= {"PermissionError", "FileNotFoundError", "OSError"}
+    assert "ModuleNotFoundError" in execute("import numpy", QUICK, name).stderr
 
 
 @held

@@ -22,7 +22,7 @@ from phial.model.config import ModelConfig
 from phial.model.presets import preset
 from phial.quant.folder import is_quantized, read_quantized
 from phial.quant.form import Form, form_of, parse_form, standard_form
-from phial.quant.quantized import HEAD, QuantizedModel, float_shapes, float_type, matrix_shapes
+from phial.quant.quantized import HEAD, SIGNS, QuantizedModel, float_shapes, float_type, matrix_shapes
 from phial.quant.rotate import rotated_inputs
 
 MEASURES = ("decode 16", "decode 2048", "streams 8", "prefill 128", "prefill 512")
@@ -115,12 +115,14 @@ def random_quantized(config: ModelConfig, form: Form | None = None) -> Quantized
         _repeat(normal, out.reshape(-1))
         return out
 
+    gains = [SIGNS, *(name for name in config.shapes if name.endswith("norm.weight"))]
     return QuantizedModel(
         config,
         {name: packed(name, *shape) for name, shape in shapes.items()},
         {name: floats(name, shape) for name, shape in float_shapes(config).items()},
         form.by_group,
         rotated_inputs(config) if form.rotated else frozenset(),
+        dict.fromkeys(gains, np.ones(config.hidden_size, np.float32)) if form.rotated else {},
     )
 
 

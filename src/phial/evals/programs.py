@@ -18,6 +18,7 @@ from phial.verify.unit_tests import TestVerdict
 
 # HumanEval's own harness gives all calls 3 s together, which some right programs miss on a busy machine.
 CALL_SECONDS = 6.0  # of wall-clock time for one call
+PACKAGES = ("numpy",)  # that solutions may import: harnesses that run them in their own process have it
 LIMITS = Limits(seconds=60.0, memory_bytes=1 << 30, cpu_seconds=10.0)
 _ROOM = 1 << 16  # bytes beyond what a test needs
 _SHOWN = 200
@@ -66,7 +67,7 @@ def judge(
     token = secrets.token_hex(16)
     judging = f"judge(CHANNEL, {token!r}, {context!r}, {tests!r}, {list(functions)!r}, {call_seconds!r})\n"
     answering = f"answer(CHANNEL, {program!r}, {dict(functions)!r})\n"
-    outcome, _ = run_pair(_sides() + judging, _sides() + answering, limits)
+    outcome, _ = run_pair(_sides() + judging, _sides() + answering, limits, PACKAGES)
     for line in reversed(outcome.stdout.splitlines()):
         mark, _, verdict = line.partition(" ")
         if mark == token:
@@ -104,7 +105,7 @@ def judge_output(program: str, tests: Sequence[tuple[str, str]], limits: Limits)
             output_bytes=max(limits.output_bytes, 4 * len(expected) + _ROOM),
             file_bytes=max(limits.file_bytes, len(data) + _ROOM),
         )
-        outcome = run_python(_WITH_STDIN.format(text=data, program=program), here)
+        outcome = run_python(_WITH_STDIN.format(text=data, program=program), here, PACKAGES)
         seconds, level = seconds + outcome.seconds, outcome.level
         reason = ""
         if outcome.status != "ok":

@@ -39,6 +39,8 @@ def encode(value):
         return {"complex": [value.real, value.imag]}
     if isinstance(value, (bytes, bytearray)):
         return {"bytes": bytes(value).decode("latin-1")}
+    if type(value).__module__ == "numpy" and not getattr(value, "shape", True):  # a number of NumPy's
+        return encode(value.item())
     raise TypeError("a " + type(value).__name__ + " is not plain data")
 
 
@@ -206,7 +208,7 @@ def judge(channel, token, context, tests, functions, seconds):
 
 
 def numpy_stand_in():
-    """What published tests use of NumPy, which the sandbox has not: `allclose` and names that no value is of."""
+    """What published tests use of NumPy, which their side has not: `allclose` and names that no value is of."""
     module = type(sys)("numpy")
 
     def allclose(left, right, rtol=1e-05, atol=1e-08):

@@ -1,4 +1,4 @@
-"""The command line of bubblewrap: a file system with the standard library alone, no other process, no network.
+"""The command line of bubblewrap: a file system with the standard library and packages alone, no other process, no network.
 
 The filter, the limits and the launcher are those of the other level; only what files there are is decided here.
 """
@@ -32,7 +32,7 @@ def command(files: Iterable[str], roots: Iterable[str], hidden: Iterable[str], w
     """What to put before a command so that it sees only these files.
 
     Args:
-        files: that may be read.
+        files: that may be read; a directory stands for all that is in it.
         roots: directories whose files, at any depth, may be read.
         hidden: directories below them that look empty.
         workspace: the one directory that may be written.

@@ -24,6 +24,22 @@ class _FilterProgram(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
 
 
+class _Installed:
+    """Finds the packages that may be imported besides the standard library; the others are as if not installed."""
+
+    def __init__(self, paths: str) -> None:
+        self._paths = {os.path.basename(path): path for path in paths.split(":")}
+
+    def find_spec(self, name, path=None, target=None):
+        """See `importlib.abc.MetaPathFinder`."""
+        if name not in self._paths:
+            return None
+        from importlib.util import spec_from_file_location
+
+        folder = self._paths[name]
+        return spec_from_file_location(name, f"{folder}/__init__.py", submodule_search_locations=[folder])
+
+
 def _check(result: int, call: str) -> None:
     if result != 0:
         number = ctypes.get_errno()
@@ -78,13 +94,14 @@ def main() -> None:
         source = stream.read()
     if os.open("/dev/null", os.O_RDONLY) != 0:
         raise OSError("descriptor 0 is taken")
-    program, *numbers = sys.argv[1:]
+    program, packages, *numbers = sys.argv[1:]
     parent, ruleset, cpu_seconds, memory_bytes, file_bytes = map(int, numbers)
     restrict(bytes.fromhex(program), ruleset, cpu_seconds, memory_bytes, file_bytes)
     if parent not in (OUTSIDE, os.getppid()):  # it died before PR_SET_PDEATHSIG could tell
         sys.exit("the parent is gone")
     os.write(1, READY)
     sys.argv = ["program.py"]
+    sys.meta_path.append(_Installed(packages))
     module = type(sys)("__main__")
     sys.modules["__main__"] = module
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import math
 import os
 import selectors
@@ -81,12 +82,17 @@ class _Readable:
     Attributes:
         files: that it reads.
         directories: below which it may read everything.
-        listings: roots of the standard library, whose names it may read; their contents are among the other two.
+        packages: directories of installed packages that it may import, likewise.
+        beside: directories of libraries that they bring along, likewise.
+        listings: roots of the standard library, whose names it may read; their contents are among `files` and
+            `directories`.
         hidden: directories of installed packages in those roots.
     """
 
     files: tuple[str, ...]
     directories: tuple[str, ...]
+    packages: tuple[str, ...]
+    beside: tuple[str, ...]
     listings: tuple[str, ...]
     hidden: tuple[str, ...]
 
@@ -100,6 +106,7 @@ def _environment(workspace: str) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # the filter allows no threads
         "OPENSSL_CONF": "/dev/null",
     }
     if "LD_LIBRARY_PATH" in os.environ:  # some interpreters do not start without it
@@ -107,15 +114,18 @@ def _environment(workspace: str) -> dict[str, str]:
     return environment
 
 
-# The extension modules of the standard library that load shared libraries from outside it.
+# The extension modules of the standard library that load shared libraries from outside it, and packages.
 _DISCOVER = """
 import os, sys
-for name in "_bz2 _ctypes _decimal _hashlib _lzma _sqlite3 _ssl _uuid binascii math pyexpat zlib".split():
+print(*[path for path in sys.path if os.path.exists(path)], sep="\\n", end="\\n\\n")
+packages = [os.path.split(path) for path in sys.argv[1:]]
+sys.path += [folder for folder, _ in packages]
+names = "_bz2 _ctypes _decimal _hashlib _lzma _sqlite3 _ssl _uuid binascii math pyexpat zlib".split()
+for name in names + [name for _, name in packages]:
     try:
         __import__(name)
     except ImportError:
         pass
-print(*[path for path in sys.path if os.path.exists(path)], sep="\\n", end="\\n\\n")
 with open("/proc/self/maps") as maps:
     paths = {line.split(maxsplit=5)[5].rstrip("\\n") for line in maps if ".so" in line}
 print(*sorted(path for path in paths if os.path.isfile(path)), sep="\\n")
@@ -123,9 +133,12 @@ print(*sorted(path for path in paths if os.path.isfile(path)), sep="\\n")
 
 
 @functools.cache
-def _readable() -> _Readable:
-    """The standard library without its site-packages, and the very shared libraries that it loads."""
-    command = [sys.executable, *_INTERPRETER_OPTIONS, "-c", _DISCOVER]
+def _readable(packages: tuple[str, ...]) -> _Readable:
+    """The standard library, of site-packages only what is named, and the very shared libraries that they load."""
+    specifications = [importlib.util.find_spec(name) for name in packages]
+    installed = [os.path.dirname(one.origin) for one in specifications if one and one.origin]
+    beside = [f"{path}.libs" for path in installed if os.path.isdir(f"{path}.libs")]
+    command = [sys.executable, *_INTERPRETER_OPTIONS, "-c", _DISCOVER, *installed]
     text = subprocess.run(command, env=_environment("/"), capture_output=True, check=True, encoding="utf-8").stdout
     search_path, _, libraries = text.partition("\n\n")
     roots = search_path.splitlines()
@@ -150,13 +163,23 @@ def _readable() -> _Readable:
                 hidden.append(entry.path)
                 continue
             (directories if entry.is_dir() else files).append(entry.path)
-    return _Readable(tuple(files), tuple(directories), tuple(listings), tuple(hidden))
+    files = [path for path in files if not path.startswith(tuple(f"{other}/" for other in installed + beside))]
+    lists = (files, directories, installed, beside, listings, hidden)
+    return _Readable(*map(tuple, lists))
 
 
-def execute(source: str, limits: Limits, level: str, channel: Sequence[int] = (), stop: int | None = None) -> Outcome:
+def execute(
+    source: str,
+    limits: Limits,
+    level: str,
+    packages: tuple[str, ...] = (),
+    channel: Sequence[int] = (),
+    stop: int | None = None,
+) -> Outcome:
     """Run a program at a level, whether or not that level holds here; see `phial.sandbox.run.run_python`.
 
     Args:
+        packages: installed packages that the program may import.
         channel: descriptors that the program inherits under their numbers; closed here once it has them.
         stop: a descriptor; the program is killed as soon as it can be read.
 
@@ -164,7 +187,7 @@ def execute(source: str, limits: Limits, level: str, channel: Sequence[int] = ()
         SandboxUnavailable: the level's own restrictions could not be applied, so the program was not started.
         OSError: likewise.
     """
-    readable = _readable()
+    readable = _readable(packages)
     with (
         contextlib.ExitStack() as inherited,
         tempfile.TemporaryDirectory(prefix="phial-sandbox-") as workspace,
@@ -180,20 +203,23 @@ def execute(source: str, limits: Limits, level: str, channel: Sequence[int] = ()
         prefix: list[str] = []
         interpreter = sys.executable
         if level == LANDLOCK:
-            ruleset = landlock.create_ruleset(readable.files, readable.directories, readable.listings, workspace)
+            directories = (*readable.directories, *readable.packages, *readable.beside)
+            ruleset = landlock.create_ruleset(readable.files, directories, readable.listings, workspace)
             descriptors.callback(os.close, ruleset)
             parent = os.getpid()
         else:
             interpreter = os.path.realpath(sys.executable)
             roots = readable.listings
             files = [path for path in readable.files if not path.startswith(tuple(f"{root}/" for root in roots))]
-            prefix = bubblewrap.command([*files, interpreter, child.__file__], roots, readable.hidden, workspace)
+            files += [*readable.packages, *readable.beside, interpreter, child.__file__]
+            prefix = bubblewrap.command(files, roots, readable.hidden, workspace)
             ruleset = parent = child.OUTSIDE
         cpu_seconds = math.ceil(limits.seconds) + 1 if limits.cpu_seconds is None else math.ceil(limits.cpu_seconds)
         numbers = (parent, ruleset, cpu_seconds, limits.memory_bytes, limits.file_bytes)
+        arguments = (_filter(), ":".join(readable.packages), *map(str, numbers))
         started = time.monotonic()
         process = subprocess.Popen(
-            [*prefix, interpreter, *_INTERPRETER_OPTIONS, child.__file__, _filter(), *map(str, numbers)],
+            [*prefix, interpreter, *_INTERPRETER_OPTIONS, child.__file__, *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -22,19 +22,23 @@ def level() -> str:
     return held()[0]
 
 
-def run_python(source: str, limits: Limits = DEFAULT_LIMITS) -> Outcome:
+def run_python(source: str, limits: Limits = DEFAULT_LIMITS, packages: tuple[str, ...] = ()) -> Outcome:
     """Run a Python program in the sandbox.
 
     Args:
         source: the program; it is executed as `__main__` in an empty temporary directory that is removed afterwards.
+        limits: what it may use.
+        packages: installed packages that it may import besides the standard library.
 
     Raises:
         SandboxUnavailable: the level is "none"; the program was not started.
     """
-    return execute(source, limits, _level())
+    return execute(source, limits, _level(), packages)
 
 
-def run_pair(first: str, second: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Outcome, Outcome]:
+def run_pair(
+    first: str, second: str, limits: Limits = DEFAULT_LIMITS, packages: tuple[str, ...] = ()
+) -> tuple[Outcome, Outcome]:
     """Run two programs, each in a sandbox of its own, that can talk to each other and to nobody else.
 
     Both find a global CHANNEL: the descriptors that what the other writes is read from, and that it reads from. The
@@ -44,6 +48,7 @@ def run_pair(first: str, second: str, limits: Limits = DEFAULT_LIMITS) -> tuple[
         first: such as tests; as for `run_python`.
         second: such as the program under test.
         limits: of each.
+        packages: installed packages that the second one may import besides the standard library.
 
     Raises:
         SandboxUnavailable: the level is "none"; nothing was started.
@@ -53,13 +58,13 @@ def run_pair(first: str, second: str, limits: Limits = DEFAULT_LIMITS) -> tuple[
     second_reads, first_writes = os.pipe()
     stop, stopper = os.pipe()
 
-    def run(source: str, reads: int, writes: int, stop: int | None) -> Outcome:
-        return execute(f"CHANNEL = {reads}, {writes}\n{source}", limits, level, (reads, writes), stop)
+    def run(source: str, reads: int, writes: int, packages: tuple[str, ...], stop: int | None) -> Outcome:
+        return execute(f"CHANNEL = {reads}, {writes}\n{source}", limits, level, packages, (reads, writes), stop)
 
     with ThreadPoolExecutor(1) as pool:
         try:
-            other = pool.submit(run, second, second_reads, second_writes, stop)
-            outcome = run(first, first_reads, first_writes, None)
+            other = pool.submit(run, second, second_reads, second_writes, packages, stop)
+            outcome = run(first, first_reads, first_writes, (), None)
         finally:
             os.close(stopper)
     try:
