@@ -1,4 +1,4 @@
-"""The command line of bubblewrap: a file system with the standard library and packages alone, no other process, no network.
+"""The command line of bubblewrap: the standard library, packages that are named, no other file, process or network.
 
 The filter, the limits and the launcher are those of the other level; only what files there are is decided here.
 """
