@@ -92,6 +92,13 @@ def test_a_test_that_two_different_solutions_contradict_alike_is_outvoted(tmp_pa
                 "tests": [f"assert count_vowels('{letter}') is None" for letter in "abc"],
             },
         ),
+        (
+            "tests prove nothing",
+            {
+                "first": f"{HEADER}\n    return text",
+                "tests": [f"assert count_vowels('{letter}') == '{letter}'" for letter in "abc"],
+            },
+        ),
     ],
 )
 def test_each_gate_turns_away(tmp_path: Path, reason: str, changed: dict) -> None:
