@@ -20,6 +20,7 @@ def test_good_prose_passes() -> None:
     verdict = check_prose(GOOD, prompt="Write a short passage about fractions for a child of ten years.")
     assert verdict.passed, verdict.detail
     assert verdict.detail == f"{len(GOOD.split())} words"
+    assert check_prose(f"{GOOD}\n\nHere's an example of how to add two of them:\n\n1/8 + 2/8 = 3/8.").passed
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ def test_good_prose_passes() -> None:
         (f"As an AI language model, I cannot eat. {GOOD}", "speaks as an assistant"),
         (f"Sure! {GOOD}", "speaks as an assistant"),
         (f"Here is the passage about fractions:\n\n{GOOD}", "speaks as an assistant"),
+        (f"{GOOD}\n\nHere is your passage:\n\n{GOOD}", "speaks as an assistant"),
         (f"I'm sorry, but I can't do that. {GOOD}", "speaks as an assistant"),
         (f"{GOOD} I hope this helps.", "speaks as an assistant"),
         (f"{GOOD} Ask [Your Name] for more.", "has a hole"),

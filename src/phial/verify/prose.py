@@ -26,7 +26,8 @@ _ASSISTANT = re.compile(
     r"|\bmy (?:training data|knowledge cutoff)\b"
     r"|^(?:i'm sorry|i am sorry|sorry|i apologi[sz]e),?(?: but)? (?:i|as)\b"
     r"|^(?:sure|certainly|of course|absolutely|great question)\b[!,.]"
-    r"|^here(?:'s| is| are) (?:the|a|an|your|my|some) [^\n]{0,60}:\s*$"
+    # Only as the first line: within a text, "Here's an example of how to seek:" is how books speak, too.
+    r"|\A\s*here(?:'s| is| are) (?:the|a|an|your|my|some) [^\n]{0,60}:\s*$|^here(?:'s| is) your [^\n]{0,60}:\s*$"
     r"|\b(?:i hope this helps|let me know if you|feel free to ask)\b",
     re.IGNORECASE | re.MULTILINE,
 )
