@@ -89,6 +89,29 @@ asyncio.run(main())
 """
 
 
+# Another process, whose files may not grow beyond so many bytes: all its replies arrive, too many for the database.
+LANDING = """
+import asyncio, resource, sys
+from pathlib import Path
+from phial.synth.budget import Limits, Spending
+from phial.synth.entry import Entry
+from phial.synth.ledger import Ledger
+from phial.synth.reply import Answer
+
+async def main():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_500_000, 2_500_000))
+    with Ledger(Path(sys.argv[1]), 1000) as ledger:
+        for i in range(60):
+            assert await ledger.claim(f"k{i}", "a run", Spending(1, 100, 5000, 0.5), Limits()) == "yours"
+        answer, cost = Answer("x" * 40_000), Spending(1, 10, 5, 0.05)
+        paid = [Entry(f"k{i}", "{}", "", "a run", 1.0, answer, cost) for i in range(60)]
+        await asyncio.gather(*map(ledger.commit, paid))
+        assert ledger.find("k59").answer.text == "x" * 40_000 and not ledger.unstored
+
+asyncio.run(main())
+"""
+
+
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(asyncio.wait_for(main(), 60))
 
@@ -183,8 +206,8 @@ def check_filled(process: subprocess.Popen[str], path: Path) -> None:
     assert process.returncode == 0
     answered, faults, unstored = map(int, output.split())
     assert answered + faults == 600 and unstored == 0 and 0 < answered < 600
-    [left] = path.with_name("ledger.sqlite.owners").glob("[!.]*")
-    assert left.read_bytes().startswith(b'{"key":')  # replies that found no room in the database
+    for left in path.with_name("ledger.sqlite.owners").glob("[!.]*"):
+        assert left.read_bytes().startswith(b'{"key":')  # replies that found no room in the database, if it ended there
     again: list[str] = []
 
     def write(request: TeacherRequest) -> str:
@@ -221,6 +244,19 @@ def test_a_full_disk_loses_nothing_that_was_paid_for(tmp_path: Path) -> None:
         check_filled(process, path)
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_replies_that_find_no_room_in_the_database_are_kept_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    process = start(LANDING, path)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    [left] = path.with_name("ledger.sqlite.owners").glob("[!.]*")
+    assert left.read_bytes().startswith(b'{"key":')
+    with Ledger(path) as ledger:
+        assert all(ledger.find(f"k{i}").answer.text == "x" * 40_000 for i in range(60))
+        assert (ledger.account("a run").spent.requests, ledger.account("a run").lost.requests) == (60, 0)
+    assert not left.exists()
 
 
 def test_no_room_to_begin_with_is_told_before_anything_is_sent(tmp_path: Path) -> None:
