@@ -323,13 +323,15 @@ def test_of_installed_packages_only_those_that_are_named_can_be_imported(name: s
         "__import__('torch')",
         "open(os.path.join(packages, 'torch', '__init__.py'))",
         "open(numpy.__file__, 'a')",
+        "open(os.path.join(packages, 'new'), 'w')",
+        "open(os.path.join(os.path.dirname(os.__file__), 'site-packages', 'new'), 'w')",
     ]
     source = f"import os\npackages = {packages!r}\nimport numpy\n" + "".join(
         f"try: print({expression})\nexcept Exception as error: print(type(error).__name__)\n" for expression in tried
     )
     outcome = execute(source, Limits(memory_bytes=512 << 20), name, ("numpy",))
     refused = outcome.stdout.splitlines()
-    assert refused[:2] == ["3.0 1", "ModuleNotFoundError"] and len(refused) == 4, outcome
+    assert refused[:2] == ["3.0 1", "ModuleNotFoundError"] and len(refused) == 6, outcome
     assert set(refused[2:]) <= {"PermissionError", "FileNotFoundError", "OSError"}
     assert "ModuleNotFoundError" in execute("import numpy", QUICK, name).stderr
 

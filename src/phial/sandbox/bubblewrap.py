@@ -51,6 +51,8 @@ def command(files: Iterable[str], roots: Iterable[str], hidden: Iterable[str], w
     for path, names in _named(tuple(files)):
         for name in names:
             arguments += ["--ro-bind", path, name]
+    for path in hidden:  # last, since packages may have been mounted into it
+        arguments += ["--remount-ro", path]
     return [*arguments, "--bind", workspace, workspace, "--remount-ro", "/", "--chdir", workspace, "--"]
 
 
