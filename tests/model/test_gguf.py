@@ -54,14 +54,13 @@ def test_quantized_models_compute_with_what_the_package_dequantizes(storage, tmp
     assert not torch.allclose(small(ids), model(ids), atol=1e-6)  # something was rounded at all
 
 
-@pytest.mark.parametrize("storage", DEQUANTIZED)
-def test_every_storage_type_is_read_as_the_package_reads_it(storage, tmp_path, monkeypatch):
-    monkeypatch.setattr(streaming, "_PIECE", 1000)  # no multiple of any block
+def with_embedding(path, storage):
+    """Write a model whose embedding is random bytes of a storage type; those bytes."""
     kind = gguf.GGMLQuantizationType[storage]
     block, size = gguf.GGML_QUANT_SIZES[kind]
     raw = np.random.default_rng(0).integers(0, 256, (32, 512 // block * size), dtype=np.uint8)
     model = small_model("qwen2", hidden_size=512, vocab_size=32, num_hidden_layers=1)
-    writer = gguf.GGUFWriter(tmp_path / "x.gguf", "qwen2")
+    writer = gguf.GGUFWriter(path, "qwen2")
     add_metadata(writer, model.config)
     for name, array in gguf_tensors(model):
         if name == "token_embd.weight":
@@ -72,9 +71,23 @@ def test_every_storage_type_is_read_as_the_package_reads_it(storage, tmp_path, m
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    return raw
+
+
+@pytest.mark.parametrize("storage", ["Q8_1", "Q8_K"])
+def test_a_storage_type_that_the_package_cannot_read_is_named(storage, tmp_path):
+    with_embedding(tmp_path / "x.gguf", storage)
+    with pytest.raises(PhialError, match=f"token_embd.weight is stored as {storage}, which can't be dequantized"):
+        load_gguf(tmp_path / "x.gguf")
+
+
+@pytest.mark.parametrize("storage", DEQUANTIZED)
+def test_every_storage_type_is_read_as_the_package_reads_it(storage, tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "_PIECE", 1000)  # no multiple of any block
+    raw = with_embedding(tmp_path / "x.gguf", storage)
     loaded, _ = load_gguf(tmp_path / "x.gguf")
     with np.errstate(all="ignore"):
-        expected = gguf.quants.dequantize(raw, kind)
+        expected = gguf.quants.dequantize(raw, gguf.GGMLQuantizationType[storage])
     np.testing.assert_array_equal(loaded.embed_tokens.weight.numpy(), expected)  # NaN equals NaN there
 
 
