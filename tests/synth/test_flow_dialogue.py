@@ -8,6 +8,7 @@ from scripted_flow import HOSTILE, make, scripted, seed
 
 from phial.synth.flows.dialogue import dialogue, spoken
 from phial.synth.request import TeacherRequest
+from phial.synth.scripted import Written
 
 STUDENT = [
     "Why does a queue serve the people who came first before all the others?",
@@ -21,22 +22,27 @@ TUTOR = [
 ]
 
 
+def role_of(request: TeacherRequest) -> str:
+    words = request.messages[-1][1]
+    return "tutor" if "Write what the tutor says" in words or "what a tutor is about" in words else "student"
+
+
 def answers(change: dict[tuple[str, int], str] | None = None, asked: list[TeacherRequest] | None = None):
     """Turn by turn; `change` replaces a revision by role and number."""
     numbers = {"student": count(), "tutor": count()}
 
-    def role_of(request: TeacherRequest) -> str:
-        words = request.messages[-1][1]
-        return "student" if "You are a student" in words or "what a student is about" in words else "tutor"
-
-    def revised(request: TeacherRequest) -> str:
+    def revised(request: TeacherRequest) -> Written:
         role = role_of(request)
         number = next(numbers[role])
-        return (change or {}).get((role, number), (STUDENT if role == "student" else TUTOR)[number])
+        words = (change or {}).get((role, number), (STUDENT if role == "student" else TUTOR)[number])
+        return {"faults": ["it breaks off"], "words": words}
+
+    def draft(request: TeacherRequest) -> Written:
+        return {"words": f"{role_of(request).title()}: a draft of a few words that is too poor"}
 
     return scripted(
         {
-            "dialogue-turn": lambda request: f"{role_of(request).title()}: a draft of a few words that is too poor",
+            "dialogue-turn": draft,
             "dialogue-revision": revised,
             "dialogue-summary": "The student knows what a queue is.",
         },
@@ -69,6 +75,7 @@ def test_a_conversation_of_three_exchanges(tmp_path: Path) -> None:
         ({("tutor", 0): "Tutor: It does.\nStudent: Why is that so, and what happens then to me?"}, "speaks for both"),
         ({("tutor", 1): "Yes."}, "too short"),
         ({("tutor", 0): "Granite mountains erode slowly because glaciers grind minerals during long winters."}, "off"),
+        ({("student", 1): "The student understands why it is so and asks what comes next."}, "speaks about"),
         ({("student", 0): "I am sorry, but as an AI language model I have no questions."}, "speaks as an assistant"),
     ],
 )
@@ -81,10 +88,11 @@ def test_a_spoilt_turn_ends_the_conversation(change: dict, reason: str, tmp_path
 def test_a_spoilt_revision_falls_back_to_the_draft(tmp_path: Path) -> None:
     drafts = {"student": iter(STUDENT), "tutor": iter(TUTOR)}
 
-    def turn(request: TeacherRequest) -> str:
-        return next(drafts["student" if "You are a student" in request.messages[-1][1] else "tutor"])
+    def turn(request: TeacherRequest) -> Written:
+        return {"words": next(drafts[role_of(request)])}
 
-    source = scripted({"dialogue-turn": turn, "dialogue-revision": "{{ 7 * 7 }}", "dialogue-summary": "Fine."})
+    spoilt = {"faults": [], "words": "{{ 7 * 7 }}"}
+    source = scripted({"dialogue-turn": turn, "dialogue-revision": spoilt, "dialogue-summary": "Fine."})
     [record], _ = make(dialogue, seed(), source, tmp_path)
     assert record.scores["revised"] == 0.0
     assert [content for _, content in record.messages or ()][:2] == [STUDENT[0], TUTOR[0]]
@@ -111,6 +119,8 @@ def test_the_number_of_exchanges_is_a_setting(tmp_path: Path) -> None:
         ('"Why is that?"', "Why is that?"),
         ('He said "no" and "yes"', 'He said "no" and "yes"'),
         ("Students: they are many.", "Students: they are many."),
+        ("Tutor: Certainly! the order decides.", "The order decides."),
+        ("Surely it does.", "Surely it does."),
     ],
 )
 def test_names_and_quotes_are_taken_off(reply: str, words: str) -> None:

@@ -1,5 +1,7 @@
 """Functions out of sources: headers, bodies, and those that stand alone."""
 
+import ast
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,6 +105,37 @@ def test_a_solution_gets_the_docstring_it_was_asked_for() -> None:
     assert with_docstring("import math\n\ndef f(x):\n    # why\n    return x\n\nA = 1", head).endswith(
         "return x\n\nA = 1\n"
     )
+
+
+@given(
+    indent=st.sampled_from(["  ", "    ", "\t", "   \t", "        "]),
+    docstring=st.sampled_from(["", '"""Says more.\n{}And on."""', "'short'"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    body=st.sampled_from(
+        [
+            "return [x,\n 1]",
+            "if x:\n{0}{0}return 1  # why\n{0}return 0",
+            'y = """\na\n"""\n{}return y',
+            "return x; y = 2",
+        ]
+    ),
+    before=st.sampled_from(["", "import math\n", "# a\x0cb\nA = 1\n", "def g(x):\n return f(x)\n\n\n"]),
+    joined=st.booleans(),
+)
+def test_however_it_is_written_a_body_gets_the_docstring(
+    indent: str, docstring: str, end: str, body: str, before: str, joined: bool
+) -> None:
+    """Small teachers indent by two, or by tabs; what comes out is a module with the same body."""
+    separator = "; " if docstring and joined and not body.startswith("if") else f"\n{indent}"
+    inner = (docstring.replace("{}", indent) + separator if docstring else "") + body.replace("{0}", indent)
+    source = f"{before}def f(x):\n{indent}{inner.replace('{}', indent)}\n".replace("\n", end)
+    head = 'def f(x):\n    """Return something else."""'
+    made = find_function(with_docstring(source, head), "f")
+    given_function = find_function(source, "f")
+    assert made is not None and given_function is not None
+    bodies = [ast.dump(node) for node in given_function.body[bool(docstring) :]]
+    assert ast.get_docstring(made) == "Return something else." and [ast.dump(node) for node in made.body[1:]] == bodies
+    assert (find_function(with_docstring(source, head), "g") is None) == ("def g" not in before)
 
 
 @given(st.text(st.sampled_from("def f(x):\n return #'\""), max_size=60))

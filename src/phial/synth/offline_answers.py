@@ -45,17 +45,20 @@ def _turn(asked: Asked) -> Written:
     """The n-th turn differs from those before it; the prompt tells the role and what was said."""
     page = asked.page
     said = asked.words.partition("said: ")[2]
-    lines = _TUTOR if "You are a tutor" in asked.words else _STUDENT
+    lines = _TUTOR if "Write what the tutor says" in asked.words else _STUDENT
     facts = {"question": page.question, "number": page.answer, "idea": page.idea, "work": page.work}
     number = next((n for n, line in enumerate(_STUDENT) if line[:20] in said), None)
     if lines is _STUDENT:
         before = next((n for n, line in enumerate(_TUTOR) if line.partition("}")[2][:25] in said), -1) if said else -1
         number = before + 1
-    return lines[(number or 0) % len(lines)].format(**facts)
+    return {"words": lines[(number or 0) % len(lines)].format(**facts)}
 
 
 def _revised_turn(asked: Asked) -> Written:
-    return asked.words.rpartition("words:")[2].strip().strip("`").strip()
+    return {
+        "faults": [],
+        "words": asked.words.rpartition("'s words:")[2].partition("First name")[0].strip().strip("`").strip(),
+    }
 
 
 def _chain(asked: Asked) -> Written:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator
 
 from phial.record import Record
@@ -59,13 +60,23 @@ def with_docstring(source: str, head: str) -> str:
     assert function is not None and told is not None
     has_docstring = ast.get_docstring(function) is not None
     body = function.body[1:] if has_docstring else function.body
-    lines = source.splitlines()
+    lines = re.split(r"\r\n|\r|\n", source)  # as the parser counts them; splitlines() also breaks at form feeds
     begin, end = function.lineno - 1, function.end_lineno or len(lines)
     first = (function.body[0].end_lineno or begin) if has_docstring else function.body[0].lineno - 1
-    inner = lines[first:end]  # as it is written, with its comments
-    if not body or first == begin:  # nothing is left, or it stands on the line of its signature
-        inner = [f"    {line}" for node in body or [ast.Pass()] for line in ast.unparse(node).splitlines()]
-    return "\n".join([*lines[:begin], head, *inner, *lines[end:]]).strip("\n") + "\n"
+
+    def joined(inner: list[str]) -> str:
+        return "\n".join([*lines[:begin], head, *inner, *lines[end:]]).strip("\n") + "\n"
+
+    plain = joined([f"    {line}" for node in body or [ast.Pass()] for line in ast.unparse(node).splitlines()])
+    written = joined(lines[first:end])  # with its comments; not where it is indented otherwise, or on one line
+    return written if _same_program(written, plain) else plain
+
+
+def _same_program(text: str, expected: str) -> bool:
+    try:
+        return ast.dump(parse_module(text)) == ast.dump(parse_module(expected))
+    except UNREADABLE:
+        return False
 
 
 def parameters(function: ast.FunctionDef) -> list[str]:

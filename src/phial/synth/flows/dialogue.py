@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from typing import Annotated
+
+from pydantic import BaseModel, Field
 
 from phial.record import Record, Verdict
 from phial.synth.derive import derive
@@ -22,12 +25,28 @@ from phial.verify.prose import check_prose
 
 _SPEAKER = re.compile(r"^\W*(?:the )?(?:student|tutor|teacher|user|assistant)\W{0,3}:\W{0,3}\s*", re.IGNORECASE)
 _OTHER_SPEAKER = re.compile(r"^\W*(?:student|tutor|teacher)\W{0,3}:", re.IGNORECASE | re.MULTILINE)
+_OPENING = re.compile(r"^(?:sure|certainly|of course|absolutely|great question)\s*[!,.]\s*", re.IGNORECASE)
+# A speaker says "you" to the other one; "the student's words are right" is a judgement, not a turn.
+_ABOUT_A_SPEAKER = re.compile(r"\bthe (?:student|tutor)\b", re.IGNORECASE)
 _REPEATED = 0.75  # of a turn's content words that an earlier turn has
 _ABOUT = 0.08  # of the tutor's content words that the text has; less is about something else
 prompts = Prompts.beside(__file__)
 
 
-@flow("dialogue", prompts.version("1"))
+class Turn(BaseModel, extra="forbid"):
+    """What is said. Asked for plain words, small teachers answer the prompt instead of writing the line."""
+
+    words: Annotated[str, Field(max_length=1200)]
+
+
+class Revision(BaseModel, extra="forbid"):
+    """A second look at a turn: its faults, and from them the words again."""
+
+    faults: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=3)]
+    words: Annotated[str, Field(max_length=1200)]
+
+
+@flow("dialogue", prompts.version("2"))
 async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Let two agents talk about a record's text.
 
@@ -48,11 +67,13 @@ async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncItera
             asked = prompts.render(
                 "turn", **facts, summary=summaries[-1] if summaries else "", move=moves[exchange % len(moves)]
             )
-            replies.append(await teacher.ask(asked, temperature=0.8, max_tokens=200, task="dialogue-turn"))
-            draft = spoken(replies[-1].text)
+            replies.append(await teacher.ask(asked, schema=Turn, temperature=0.8, max_tokens=300, task="dialogue-turn"))
+            draft = spoken(replies[-1].parsed.words)
             asked = prompts.render("revise", role=role, text=text, last=last, turn=draft)
-            replies.append(await teacher.ask(asked, temperature=0.4, max_tokens=200, task="dialogue-revision"))
-            turn = spoken(replies[-1].text)
+            replies.append(
+                await teacher.ask(asked, schema=Revision, temperature=0.4, max_tokens=400, task="dialogue-revision")
+            )
+            turn = spoken(replies[-1].parsed.words)
             fault = turn_fault(turn, role, turns, text)
             # A revision that spoils a turn does not replace it.
             kept_draft = bool(fault) and not turn_fault(draft, role, turns, text)
@@ -85,11 +106,12 @@ async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncItera
 
 
 def spoken(reply: str) -> str:
-    """A turn without the name in front of it and the quotes around it."""
+    """A turn without the name in front of it, the quotes around it, and the assistant's "Certainly!"."""
     words = _SPEAKER.sub("", reply.strip(), count=1).strip()
     if len(words) > 1 and words[0] == words[-1] == '"' and '"' not in words[1:-1]:
         words = words[1:-1].strip()
-    return words
+    bare = _OPENING.sub("", words)
+    return bare[:1].upper() + bare[1:] if bare != words else words
 
 
 def turn_fault(words: str, role: str, before: list[tuple[str, str]], text: str) -> str:
@@ -99,6 +121,8 @@ def turn_fault(words: str, role: str, before: list[tuple[str, str]], text: str) 
         return verdict.detail
     if _OTHER_SPEAKER.search(words):
         return "speaks for both"
+    if _ABOUT_A_SPEAKER.search(words) and not _ABOUT_A_SPEAKER.search(text):
+        return "speaks about the speakers"
     own = content_words(words)
     for place, (_, earlier) in enumerate(before):
         if len(own) >= 5 and shared(own, content_words(earlier)) >= _REPEATED:
