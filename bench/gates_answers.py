@@ -33,7 +33,7 @@ from phial.synth.faults import TeacherFault
 from phial.synth.flows.hallucination_pairs import matches, refusal_fault
 from phial.synth.flows.reasoning_chain import blocks, chain_fault
 from phial.synth.flows.refusal_pairs import decline_fault
-from phial.synth.flows.self_revision import Critique, passes, prompts
+from phial.synth.flows.self_revision import Critique, critique_request, passes
 from phial.synth.flows.story import story_fault
 from phial.synth.ledger import Ledger
 from phial.synth.reply import Reply
@@ -417,11 +417,11 @@ async def rubric(teacher: LedgerTeacher, together: int) -> Gate:
         planted.append((sort, False, text))
 
     async def judge(sort: str, good: bool, text: str) -> None:
-        asked = prompts.render("critique", reader="a twelve-year-old who likes puzzles", lesson=text)
+        asked = critique_request("a twelve-year-old who likes puzzles", text)
         async with room:
             try:
                 made = await teacher.ask(
-                    asked, schema=Critique, temperature=0.2, max_tokens=400, task="lesson-critique"
+                    asked, schema=Critique, temperature=0.2, max_tokens=600, task="lesson-critique"
                 )
             except TeacherFault:
                 gate.put(f"{sort}, no critique", good, False)

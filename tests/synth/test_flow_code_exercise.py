@@ -85,6 +85,7 @@ def test_a_test_that_two_different_solutions_contradict_alike_is_outvoted(tmp_pa
         ("tests fail", {"first": f"{HEADER}\n    while True:\n        pass", "second": WRONG}),
         ("tests fail", {"first": f"import os\n\n{HEADER}\n    os.fork()\n    return os.getpid()"}),
         ("tests fail", {"first": f"{HEADER}\n    return len(open('/etc/passwd').read())"}),
+        ("tests prove nothing", {"tests": [f"assert count_vowels('{word}') == 1" for word in ("a", "be", "is")]}),
         (
             "tests prove nothing",
             {

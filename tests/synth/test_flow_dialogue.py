@@ -27,6 +27,10 @@ def role_of(request: TeacherRequest) -> str:
     return "tutor" if "Write what the tutor says" in words or "what a tutor is about" in words else "student"
 
 
+def said(request: TeacherRequest, words: str) -> Written:
+    return {next(iter(request.schema.model_fields)): words} if request.schema else words
+
+
 def answers(change: dict[tuple[str, int], str] | None = None, asked: list[TeacherRequest] | None = None):
     """Turn by turn; `change` replaces a revision by role and number."""
     numbers = {"student": count(), "tutor": count()}
@@ -38,7 +42,7 @@ def answers(change: dict[tuple[str, int], str] | None = None, asked: list[Teache
         return {"faults": ["it breaks off"], "words": words}
 
     def draft(request: TeacherRequest) -> Written:
-        return {"words": f"{role_of(request).title()}: a draft of a few words that is too poor"}
+        return said(request, f"{role_of(request).title()}: a draft of a few words that is too poor")
 
     return scripted(
         {
@@ -75,6 +79,8 @@ def test_a_conversation_of_three_exchanges(tmp_path: Path) -> None:
         ({("tutor", 0): "Tutor: It does.\nStudent: Why is that so, and what happens then to me?"}, "speaks for both"),
         ({("tutor", 1): "Yes."}, "too short"),
         ({("tutor", 0): "Granite mountains erode slowly because glaciers grind minerals during long winters."}, "off"),
+        ({("student", 0): "A queue serves the people who came first before all others."}, "asks nothing"),
+        ({("student", 0): "A queue, you say. How can the same water take more room in it?"}, "copies the example"),
         ({("student", 1): "The student understands why it is so and asks what comes next."}, "speaks about"),
         ({("student", 0): "I am sorry, but as an AI language model I have no questions."}, "speaks as an assistant"),
     ],
@@ -89,7 +95,7 @@ def test_a_spoilt_revision_falls_back_to_the_draft(tmp_path: Path) -> None:
     drafts = {"student": iter(STUDENT), "tutor": iter(TUTOR)}
 
     def turn(request: TeacherRequest) -> Written:
-        return {"words": next(drafts[role_of(request)])}
+        return said(request, next(drafts[role_of(request)]))
 
     spoilt = {"faults": [], "words": "{{ 7 * 7 }}"}
     source = scripted({"dialogue-turn": turn, "dialogue-revision": spoilt, "dialogue-summary": "Fine."})

@@ -66,6 +66,7 @@ def test_names_differ(tmp_path: Path) -> None:
         (BODY, TESTS.replace("== 2", "== 3"), "tests fail"),
         (BODY.replace("return sum(value % 2 == 0 for value in values)", "while True: pass"), TESTS, "tests fail"),
         (BODY.replace("return sum", "import os; os._exit(0)\n    return sum"), TESTS, "tests fail"),
+        (BODY, "assert NAME([2]) == 1\nassert NAME([2, 3]) == 1\nassert NAME([5, 8]) == 1", "tests prove nothing"),
         (
             BODY.replace("return sum(value % 2 == 0 for value in values)", "return None"),
             "assert NAME([1]) is None\nassert NAME([2]) is None\nassert NAME([3]) is None",

@@ -6,7 +6,16 @@ import pytest
 from scripted_flow import HOSTILE, make, scripted, seed
 
 from phial.record import Lineage, Record
-from phial.synth.flows.self_revision import Critique, best_of, self_revision, stop
+from phial.synth.flows.self_revision import (
+    HEAP,
+    JUDGED,
+    Critique,
+    best_of,
+    critique_request,
+    passes,
+    self_revision,
+    stop,
+)
 from phial.synth.request import TeacherRequest
 
 LESSON = (
@@ -20,7 +29,7 @@ WORST = BETTER + " Whoever comes last waits longest."
 
 def critique(*marks: int, faults: tuple[str, ...] = ("the example is short",)) -> dict:
     names = dict(zip(("accuracy", "reasoning", "clarity"), marks, strict=True))
-    return {"faults": list(faults), **names, "advice": "Say where a new page goes."}
+    return {"check": "Who is first: right.", "faults": list(faults), **names, "advice": "Say where a new page goes."}
 
 
 def answers(drafts: list[str], critiques: list[dict], asked: list[TeacherRequest] | None = None):
@@ -81,6 +90,19 @@ def test_a_spoilt_revision_leaves_the_version_before(tmp_path: Path) -> None:
     source = answers([LESSON, "Sure! Here it is."], [critique(4, 4, 4)])
     [record], _ = make(self_revision, seed(), source, tmp_path)
     assert record.text == LESSON and "spoilt" in record.lineage.params["stopped"]
+
+
+def test_the_example_that_is_shown_is_no_lesson_of_ones_own(tmp_path: Path) -> None:
+    made, [drop] = make(self_revision, seed(), answers([HEAP.replace("heap", "queue")], []), tmp_path)
+    assert not made and drop.reason == "copies the example"
+
+
+def test_the_editor_sees_judged_lessons_first() -> None:
+    turns = critique_request("a nurse", LESSON)
+    assert [role for role, _ in turns] == ["user", "assistant"] * len(JUDGED) + ["user"] and LESSON in turns[-1][1]
+    for (lesson, judged), asked, answer in zip(JUDGED, turns[::2], turns[1::2], strict=False):
+        assert lesson in asked[1] and Critique.model_validate_json(answer[1]) == judged
+        assert passes(judged, 4) == (not judged.faults)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

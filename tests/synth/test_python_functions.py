@@ -87,7 +87,10 @@ def test_a_header_is_signature_and_docstring() -> None:
     assert function and parameters(function) == ["radius", "rest", "scale", "more"]
     head = header(function)
     assert head.startswith("def area(radius, *rest, scale=1, **more):") and head.endswith('Nothing below 0.\n    """')
-    assert [source.splitlines()[-1].split()[-1] for source in idle(head)] == ["None", "radius", "rest", "scale", "more"]
+    returned = ["None", "True", "False", "radius", "rest", "scale", "more"]
+    assert [source.splitlines()[-1].split()[-1] for source in idle(head, [])] == returned
+    assert idle(head, ["assert area(1) == [3]", "assert area(2) == 5"])[3].endswith("    return [3]\n")
+    assert len(idle(head, ["assert area(1)"])) == len(idle(head, ["assert area(1) is True"])) == len(returned)
     assert header(find_function("def f(x):\n    return x")) == ""  # type: ignore[arg-type]
     assert find_function("x = 1") is find_function("def f(") is find_function("def f(): 1", "g") is None
 

@@ -38,7 +38,13 @@ def _lesson(asked: Asked) -> Written:
 
 def _critique(asked: Asked) -> Written:
     marks = {name: asked.random.randint(3, 5) for name in ("accuracy", "reasoning", "clarity")}
-    return {"faults": ["the example comes late"], **marks, "advice": "Say first what there is to learn."}
+    check = "The idea: right. Each step of the example: right, and it follows."
+    return {
+        "check": check,
+        "faults": ["the example comes late"],
+        **marks,
+        "advice": "Say first what there is to learn.",
+    }
 
 
 def _turn(asked: Asked) -> Written:
@@ -51,7 +57,8 @@ def _turn(asked: Asked) -> Written:
     if lines is _STUDENT:
         before = next((n for n, line in enumerate(_TUTOR) if line.partition("}")[2][:25] in said), -1) if said else -1
         number = before + 1
-    return {"words": lines[(number or 0) % len(lines)].format(**facts)}
+    field = "words" if said else "question"
+    return {field: lines[(number or 0) % len(lines)].format(**facts)}
 
 
 def _revised_turn(asked: Asked) -> Written:

@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from jinja2 import DictLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel
 
 from phial.errors import PhialError
 from phial.synth.fences import fenced
 
 _SUFFIX = ".jinja"
+Example = tuple[Mapping[str, Any], str | BaseModel]  # what a template uses, and a good answer
 
 
 class Prompts:
@@ -73,6 +75,26 @@ class Prompts:
         except TemplateError as error:
             what = f"the prompt {step!r} cannot be rendered: {type(error).__name__}: {error}"
             raise PhialError(what, where=self.where, do=f"its templates are {', '.join(self.templates)}") from error
+
+    def after(self, step: str, examples: Sequence[Example], **values: Any) -> list[tuple[str, str]]:
+        """A request as the last turn of a conversation, after some of the same step that were answered well.
+
+        Templates are also given `first`, true in the first turn: what holds for all turns is said there alone.
+
+        Args:
+            step: the template's name.
+            examples: all that the template uses, and the answer in the form that is wanted. Of a single one small
+                teachers copy the content, too.
+            values: all that it uses, of the request.
+
+        Raises:
+            PhialError: see `render`.
+        """
+        turns: list[tuple[str, str]] = []
+        for known, answer in examples:
+            turns.append(("user", self.render(step, first=not turns, **known)))
+            turns.append(("assistant", answer.model_dump_json() if isinstance(answer, BaseModel) else answer))
+        return [*turns, ("user", self.render(step, first=not turns, **values))]
 
     def version(self, declared: str) -> str:
         """A flow's version: the declared one and a hash of its prompts, so that it changes with them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from phial.record import Record
 from phial.syntax import parse_module
@@ -41,11 +41,25 @@ def header(function: ast.FunctionDef) -> str:
     return ast.unparse(ast.fix_missing_locations(bare))
 
 
-def idle(head: str) -> list[str]:
-    """A header as functions that do nothing: they return None, or one of their arguments as it came."""
+def idle(head: str, tests: Sequence[str]) -> list[str]:
+    """A header as functions that compute nothing: they return a constant, or one of their arguments as it came.
+
+    Args:
+        head: from `header`.
+        tests: one-line asserts; what the first one expects is one of the constants.
+    """
     function = find_function(head)
     assert function is not None
-    return [f"{head}\n    return {value}\n" for value in ("None", *parameters(function))]
+    constants = dict.fromkeys(["None", "True", "False", *(_expected(test) for test in tests[:1])])
+    return [f"{head}\n    return {value}\n" for value in (*filter(None, constants), *parameters(function))]
+
+
+def _expected(test: str) -> str:
+    """What a test of the form `f(...) == value` has on its right; "" for another form."""
+    match parse_module(test).body:
+        case [ast.Assert(test=ast.Compare(ops=[ast.Eq() | ast.Is()], comparators=[right]))]:
+            return ast.unparse(right)
+    return ""
 
 
 def with_docstring(source: str, head: str) -> str:

@@ -38,7 +38,7 @@ LEAST_TESTS, MOST_TESTS = 3, 8
 prompts = Prompts.beside(__file__)
 
 
-@flow("code-exercise", prompts.version("3"))
+@flow("code-exercise", prompts.version("4"))
 async def code_exercise(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Make one exercise of a text or topic.
 
@@ -91,7 +91,7 @@ async def code_exercise(record: Record, teacher: Teacher, tools: Tools) -> Async
             return
         outvoted = f", {len(tests) - len(kept)} outvoted by two solutions"
         solution, verdict, tests = solutions[passing], verdicts[passing], kept
-    for source in idle(head):
+    for source in idle(head, tests):
         if (await tools.run_tests(source, tests)).passed:
             tools.drop("tests prove nothing", f"this passes too:\n{source}", "\n".join(tests), _keys(replies))
             return

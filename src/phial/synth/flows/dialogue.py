@@ -17,7 +17,7 @@ from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.personas import MOVES, STUDENTS
 from phial.synth.prompts import Prompts
-from phial.synth.prose import content_words, shared
+from phial.synth.prose import content_words, copied, shared
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
 from phial.verify.form import conversation
@@ -29,12 +29,23 @@ _OPENING = re.compile(r"^(?:sure|certainly|of course|absolutely|great question)\
 # A speaker says "you" to the other one; "the student's words are right" is a judgement, not a turn.
 _ABOUT_A_SPEAKER = re.compile(r"\bthe (?:student|tutor)\b", re.IGNORECASE)
 _REPEATED = 0.75  # of a turn's content words that an earlier turn has
-_ABOUT = 0.08  # of the tutor's content words that the text has; less is about something else
+_ABOUT = 0.08  # of the content words of a tutor, or of the first question, that stand before; less is off the subject
 prompts = Prompts.beside(__file__)
 
 
+class Question(BaseModel, extra="forbid"):
+    """How a student begins."""
+
+    question: Annotated[str, Field(max_length=400)]
+
+    @property
+    def words(self) -> str:
+        """What is said."""
+        return self.question
+
+
 class Turn(BaseModel, extra="forbid"):
-    """What is said. Asked for plain words, small teachers answer the prompt instead of writing the line."""
+    """What is said."""
 
     words: Annotated[str, Field(max_length=1200)]
 
@@ -44,6 +55,78 @@ class Revision(BaseModel, extra="forbid"):
 
     faults: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=3)]
     words: Annotated[str, Field(max_length=1200)]
+
+
+# Each request follows two that were answered well. Without them a teacher of 1.5 B parameters tells what a student
+# does ("The student begins by asking ..."), or judges a turn where it should write it anew; of one it copies the words.
+_ICE = (
+    "Ice floats. When water freezes, its molecules hold each other in an open pattern that takes more room, so a piece "
+    "of ice weighs less than the water that it pushes away."
+)
+_ICE_ASKED = "The text says that ice takes more room than water. How can the same water take more room than before?"
+_ICE_TOLD = (
+    "Because its molecules hold each other at a distance when they freeze. A litre of water becomes about 1.09 litres "
+    "of ice. That is why a full bottle bursts in the freezer."
+)
+_ICE_TRIED = "So a can of lemonade should bulge in the freezer as well, because lemonade is mostly water. Or is it not?"
+_KEYS = "A dictionary finds a value by its key. A key must not change: a list cannot be one, a tuple of numbers can."
+_KEYS_ASKED = "Why can a tuple be a key and a list cannot, though both of them hold several values?"
+_KEYS_TOLD = (
+    "Because the place of a value is computed from its key. If the list [1, 2] were a key and somebody appended 3, the "
+    "dictionary would look in another place and find nothing. A tuple stays as it was made."
+)
+_KEYS_TRIED = "Then I believe that a tuple with a list in it is no good key either, since the list inside can change."
+_SHOWN = " ".join((_ICE, _ICE_ASKED, _ICE_TOLD, _ICE_TRIED, _KEYS, _KEYS_ASKED, _KEYS_TOLD, _KEYS_TRIED))
+_OF_ICE = {"profile": STUDENTS[0], "text": _ICE}
+_OF_KEYS = {"profile": STUDENTS[6], "text": _KEYS}
+_FIRST = {"role": "student", "last": "", "summary": "", "move": ""}
+_ANSWER = {"role": "tutor", "summary": "", "move": ""}
+BEGIN = ((_OF_ICE | _FIRST, Question(question=_ICE_ASKED)), (_OF_KEYS | _FIRST, Question(question=_KEYS_ASKED)))
+TUTOR = (
+    (_OF_ICE | _ANSWER | {"last": _ICE_ASKED}, Turn(words=_ICE_TOLD)),
+    (_OF_KEYS | _ANSWER | {"last": _KEYS_ASKED}, Turn(words=_KEYS_TOLD)),
+)
+STUDENT = (
+    (
+        _OF_ICE
+        | {"role": "student", "last": _ICE_TOLD, "move": MOVES[1]}
+        | {"summary": "The student knows that ice takes more room; what follows from it is still open."},
+        Turn(words=_ICE_TRIED),
+    ),
+    (
+        _OF_KEYS
+        | {"role": "student", "last": _KEYS_TOLD, "move": MOVES[0]}
+        | {"summary": "The student knows why a list is no key; what else is none is still open."},
+        Turn(words=_KEYS_TRIED),
+    ),
+)
+# The first of each pair is mended, the second stays as it is.
+REVISED_BEGIN = (
+    (_OF_ICE | _FIRST | {"turn": "It is about ice."}, Revision(faults=["it asks nothing"], words=_ICE_ASKED)),
+    (_OF_KEYS | _FIRST | {"turn": _KEYS_ASKED}, Revision(faults=[], words=_KEYS_ASKED)),
+)
+REVISED_TUTOR = (
+    (
+        _OF_ICE | {"role": "tutor", "last": _ICE_ASKED, "turn": "It takes more room since it is colder than water."},
+        Revision(
+            faults=["being cold is not the reason: the pattern of the molecules is", "no example"], words=_ICE_TOLD
+        ),
+    ),
+    (
+        _OF_KEYS | {"role": "tutor", "last": _KEYS_ASKED, "turn": _KEYS_TOLD},
+        Revision(faults=[], words=_KEYS_TOLD),
+    ),
+)
+REVISED_STUDENT = (
+    (
+        _OF_ICE | {"role": "student", "last": _ICE_TOLD, "turn": "I see. Please tell me more about ice."},
+        Revision(faults=["it does not think about what the tutor said"], words=_ICE_TRIED),
+    ),
+    (
+        _OF_KEYS | {"role": "student", "last": _KEYS_TOLD, "turn": _KEYS_TRIED},
+        Revision(faults=[], words=_KEYS_TRIED),
+    ),
+)
 
 
 @flow("dialogue", prompts.version("2"))
@@ -64,12 +147,13 @@ async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncItera
         for role in ("student", "tutor"):
             last = turns[-1][1] if turns else ""
             facts = {"role": role, "profile": profile, "text": text, "last": last}
-            asked = prompts.render(
-                "turn", **facts, summary=summaries[-1] if summaries else "", move=moves[exchange % len(moves)]
-            )
-            replies.append(await teacher.ask(asked, schema=Turn, temperature=0.8, max_tokens=300, task="dialogue-turn"))
+            facts |= {"summary": summaries[-1] if summaries else "", "move": moves[exchange % len(moves)]}
+            asked = prompts.after("turn", TUTOR if role == "tutor" else STUDENT if turns else BEGIN, **facts)
+            form = Turn if turns else Question
+            replies.append(await teacher.ask(asked, schema=form, temperature=0.8, max_tokens=300, task="dialogue-turn"))
             draft = spoken(replies[-1].parsed.words)
-            asked = prompts.render("revise", role=role, text=text, last=last, turn=draft)
+            examples = REVISED_TUTOR if role == "tutor" else REVISED_STUDENT if turns else REVISED_BEGIN
+            asked = prompts.after("revise", examples, **facts, turn=draft)
             replies.append(
                 await teacher.ask(asked, schema=Revision, temperature=0.4, max_tokens=400, task="dialogue-revision")
             )
@@ -123,10 +207,16 @@ def turn_fault(words: str, role: str, before: list[tuple[str, str]], text: str) 
         return "speaks for both"
     if _ABOUT_A_SPEAKER.search(words) and not _ABOUT_A_SPEAKER.search(text):
         return "speaks about the speakers"
+    if copied(words, _SHOWN):
+        return "copies the example"
+    if not before and "?" not in words:
+        return "asks nothing"
     own = content_words(words)
     for place, (_, earlier) in enumerate(before):
         if len(own) >= 5 and shared(own, content_words(earlier)) >= _REPEATED:
             return f"repeats a turn: the {place + 1}th"
-    if role == "tutor" and shared(own, content_words(text + " ".join(content for _, content in before))) < _ABOUT:
+    if (role == "tutor" or not before) and shared(
+        own, content_words(text + " ".join(content for _, content in before))
+    ) < _ABOUT:
         return "off the subject"
     return ""

@@ -22,7 +22,7 @@ from phial.synth.vocabulary import FUNCTION_NAMES, SETTINGS
 prompts = Prompts.beside(__file__)
 
 
-@flow("named-function", prompts.version("2"))
+@flow("named-function", prompts.version("3"))
 async def named_function(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Write functions of drawn names; the record is only what they are drawn by.
 
@@ -52,7 +52,7 @@ async def named_function(record: Record, teacher: Teacher, tools: Tools) -> Asyn
         if not verdict.passed:
             tools.drop("tests fail", verdict.reason, "\n".join([source, *tests]), keys)
             continue
-        passing = [one for one in idle(head) if (await tools.run_tests(one, tests)).passed]
+        passing = [one for one in idle(head, tests) if (await tools.run_tests(one, tests)).passed]
         if passing:
             tools.drop("tests prove nothing", f"this passes too:\n{passing[0]}", "\n".join(tests), keys)
             continue
