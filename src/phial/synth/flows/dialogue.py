@@ -29,7 +29,7 @@ _OPENING = re.compile(r"^(?:sure|certainly|of course|absolutely|great question)\
 # A speaker says "you" to the other one; "the student's words are right" is a judgement, not a turn.
 _ABOUT_A_SPEAKER = re.compile(r"\bthe (?:student|tutor)\b", re.IGNORECASE)
 _REPEATED = 0.75  # of a turn's content words that an earlier turn has
-_ABOUT = 0.08  # of the content words of a tutor, or of the first question, that stand before; less is off the subject
+_ABOUT = 0.08  # of the tutor's content words that stand before; less is about something else
 prompts = Prompts.beside(__file__)
 
 
@@ -215,8 +215,7 @@ def turn_fault(words: str, role: str, before: list[tuple[str, str]], text: str) 
     for place, (_, earlier) in enumerate(before):
         if len(own) >= 5 and shared(own, content_words(earlier)) >= _REPEATED:
             return f"repeats a turn: the {place + 1}th"
-    if (role == "tutor" or not before) and shared(
-        own, content_words(text + " ".join(content for _, content in before))
-    ) < _ABOUT:
+    about = shared(own, content_words(text + " ".join(content for _, content in before)))
+    if (role == "tutor" and about < _ABOUT) or (not before and about <= shared(own, content_words(_SHOWN))):
         return "off the subject"
     return ""
