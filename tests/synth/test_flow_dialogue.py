@@ -81,6 +81,7 @@ def test_a_conversation_of_three_exchanges(tmp_path: Path) -> None:
         ({("tutor", 0): "Granite mountains erode slowly because glaciers grind minerals during long winters."}, "off"),
         ({("student", 0): "A queue serves the people who came first before all others."}, "asks nothing"),
         ({("student", 0): "Why is a tuple a key of a dictionary, when a list is none?"}, "off the subject"),
+        ({("tutor", 0): "Because the text says that a queue serves those who came first."}, "refers to its text"),
         ({("student", 0): "A queue, you say. How can the same water take more room in it?"}, "copies the example"),
         ({("student", 1): "The student understands why it is so and asks what comes next."}, "speaks about"),
         ({("student", 0): "I am sorry, but as an AI language model I have no questions."}, "speaks as an assistant"),

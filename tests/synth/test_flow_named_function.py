@@ -19,6 +19,18 @@ BODY = '''def NAME(values: list[int]) -> int:
 '''
 TESTS = "assert NAME([1, 2, 4]) == 2\nassert NAME([]) == 0\nassert NAME([3]) == 0\nassert NAME([0, 0]) == 2"
 
+# The function that the prompt shows, with another word for "text".
+RUNS = '''def NAME(zoo: str) -> int:
+    """Return the length of the longest run of equal characters in zoo, 0 for an empty zoo."""
+    longest = current = 0
+    previous = ""
+    for character in zoo:
+        current = current + 1 if character == previous else 1
+        previous = character
+        longest = max(longest, current)
+    return longest
+'''
+
 
 def named(text: str):
     """A text with the name that the request asks for."""
@@ -61,6 +73,7 @@ def test_names_differ(tmp_path: Path) -> None:
         ),
         (BODY.replace("values: list[int]", ""), TESTS, "no arguments"),
         (BODY.replace("== 0", "== 1"), TESTS, "tests fail"),
+        (RUNS, TESTS, "copies its prompt"),
         (BODY, TESTS.replace("NAME", "other"), "too few tests"),
         (BODY, "I would test it with care.", "too few tests"),
         (BODY, TESTS.replace("== 2", "== 3"), "tests fail"),

@@ -63,6 +63,7 @@ def test_settings_give_other_audiences(tmp_path: Path) -> None:
             "no English",
         ),
         (SECTION.replace("speed", "mass").replace("verage", "mount"), "off its topic"),
+        (SECTION + "\nThis text also explains why trains stop.", "refers to its notes"),
         (SECTION + "\nAs an AI language model I hope that this helps.", "no answer"),
     ],
 )

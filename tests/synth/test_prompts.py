@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from phial.errors import PhialError
 from phial.synth.fences import blocks, code, fenced
@@ -41,6 +42,21 @@ def test_prompts_lie_beside_their_flow_and_change_its_version(tmp_path: Path) ->
     assert Prompts.beside(str(tmp_path / "mine.py")).version("2") != first.version("2")
     with pytest.raises(PhialError, match="has no prompts"):
         Prompts.beside(str(tmp_path / "other.py"))
+
+
+class Lines(BaseModel):
+    count: int
+
+
+def test_a_request_follows_what_was_answered_well() -> None:
+    prompts = Prompts({"ask": "{% if first %}Be brief. {% endif %}Count {{ text }}."})
+    examples = (({"text": "a b"}, Lines(count=2)), ({"text": "a"}, "one"))
+    turns = prompts.after("ask", examples, text="c")
+    said = [("user", "Be brief. Count a b."), ("assistant", '{"count":2}'), ("user", "Count a."), ("assistant", "one")]
+    assert turns == [*said, ("user", "Count c.")]
+    assert prompts.after("ask", (), text="c") == [("user", "Be brief. Count c.")]
+    versions = {prompts.version("1"), prompts.version("1", examples), prompts.version("1", examples[:1])}
+    assert len(versions) == 3 and prompts.version("1", examples) == prompts.version("1", examples)
 
 
 @given(st.text(st.sampled_from("`ab\n ~"), max_size=40))

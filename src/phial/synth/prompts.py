@@ -96,9 +96,9 @@ class Prompts:
             turns.append(("assistant", answer.model_dump_json() if isinstance(answer, BaseModel) else answer))
         return [*turns, ("user", self.render(step, first=not turns, **values))]
 
-    def version(self, declared: str) -> str:
-        """A flow's version: the declared one and a hash of its prompts, so that it changes with them."""
-        content = json.dumps(self.templates, sort_keys=True)
+    def version(self, declared: str, *examples: Sequence[tuple[Any, Any]]) -> str:
+        """A flow's version: the declared one and a hash of its prompts and examples, so that it changes with them."""
+        content = json.dumps([self.templates, *examples] if examples else self.templates, sort_keys=True, default=dict)
         return f"{declared}+{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
     @cached_property

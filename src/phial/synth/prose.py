@@ -15,6 +15,17 @@ _NO_ANSWER = re.compile(
     r"|\[(?:insert|your)\b[^\]]*\]|\{\{|\{%|\blorem ipsum\b",
     re.IGNORECASE,
 )
+# What stands alone must not speak of a text that its reader does not have; "the text of a message" is no such thing.
+_SOURCE = r"(?:text|passage|article|document|excerpt|notes|snippet)"
+_TELLS = (
+    r"explains?|says?|describes?|mentions?|states?|discusses|talks?|shows?|tells?|introduces|begins with|starts with"
+    r"|is about|you (?:have )?provided"
+)
+_REFERS = re.compile(
+    rf"\baccording to (?:the|this) {_SOURCE}\b|\bin (?:this|the given|the above) {_SOURCE}\b"
+    rf"|\b(?:the|this) (?:given |above )?{_SOURCE} (?:also |then |above |below )?(?:{_TELLS})\b",
+    re.IGNORECASE,
+)
 # A third of running English is these words; a text with hardly any is a list, code, or another language.
 _FUNCTION_WORDS = frozenset({
     "the", "of", "and", "to", "in", "a", "is", "that", "for", "it", "as", "with", "on", "by", "this", "be",
@@ -61,6 +72,12 @@ def fault(text: str, least: int, most: int) -> str:
     if foreign >= len(words) / 2 or (len(words) >= _LEAST_WORDS_JUDGED and common < _LEAST_FUNCTION_WORDS * len(words)):
         return "no English prose"
     return ""
+
+
+def refers(text: str) -> str:
+    """The words that speak of a text outside this one; "" where there are none."""
+    found = _REFERS.search(text)
+    return found[0] if found else ""
 
 
 def content_words(text: str) -> set[str]:

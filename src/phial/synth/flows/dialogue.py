@@ -17,7 +17,7 @@ from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.personas import MOVES, STUDENTS
 from phial.synth.prompts import Prompts
-from phial.synth.prose import content_words, copied, shared
+from phial.synth.prose import content_words, copied, refers, shared
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
 from phial.verify.form import conversation
@@ -63,7 +63,7 @@ _ICE = (
     "Ice floats. When water freezes, its molecules hold each other in an open pattern that takes more room, so a piece "
     "of ice weighs less than the water that it pushes away."
 )
-_ICE_ASKED = "The text says that ice takes more room than water. How can the same water take more room than before?"
+_ICE_ASKED = "Ice takes more room than the water it was made of. How can the same water take more room than before?"
 _ICE_TOLD = (
     "Because its molecules hold each other at a distance when they freeze. A litre of water becomes about 1.09 litres "
     "of ice. That is why a full bottle bursts in the freezer."
@@ -129,7 +129,10 @@ REVISED_STUDENT = (
 )
 
 
-@flow("dialogue", prompts.version("2"))
+EXAMPLES = (BEGIN, TUTOR, STUDENT, REVISED_BEGIN, REVISED_TUTOR, REVISED_STUDENT)
+
+
+@flow("dialogue", prompts.version("2", *EXAMPLES))
 async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Let two agents talk about a record's text.
 
@@ -207,6 +210,8 @@ def turn_fault(words: str, role: str, before: list[tuple[str, str]], text: str) 
         return "speaks for both"
     if _ABOUT_A_SPEAKER.search(words) and not _ABOUT_A_SPEAKER.search(text):
         return "speaks about the speakers"
+    if found := refers(words):
+        return f"refers to its text: {found!r}"
     if copied(words, _SHOWN):
         return "copies the example"
     if not before and "?" not in words:

@@ -14,6 +14,7 @@ from phial.synth.fences import code
 from phial.synth.flow import Tools, flow
 from phial.synth.flows.code_exercise import LEAST_TESTS, read_tests
 from phial.synth.prompts import Prompts
+from phial.synth.prose import MOST_COPIED, copied
 from phial.synth.python_functions import find_function, header, idle, parameters
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
@@ -36,6 +37,9 @@ async def named_function(record: Record, teacher: Teacher, tools: Tools) -> Asyn
         fault = function_fault(reply, source, name)
         if fault:
             tools.drop(fault.partition(":")[0], fault, reply.text, reply.request_keys)
+            continue
+        if copied(source, asked) > MOST_COPIED:
+            tools.drop("copies its prompt", "", reply.text, reply.request_keys)
             continue
         function = find_function(source, name)
         assert function is not None  # no fault was found

@@ -16,7 +16,7 @@ from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.personas import READERS
 from phial.synth.prompts import Prompts
-from phial.synth.prose import copied
+from phial.synth.prose import copied, refers
 from phial.synth.teacher import Teacher
 from phial.verify.arithmetic import wrong_equations
 from phial.verify.prose import check_prose
@@ -132,7 +132,7 @@ JUDGED = (
 )
 
 
-@flow("self-revision", prompts.version("2"))
+@flow("self-revision", prompts.version("2", DRAFTED, REVISED, JUDGED))
 async def self_revision(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Write a lesson on a record's text, and revise it.
 
@@ -237,5 +237,7 @@ def _fault(lesson: str) -> str:
         return verdict.detail
     if copied(lesson, HEAP):
         return "copies the example"
+    if words := refers(lesson):
+        return f"refers to its text: {words!r}"
     wrong = wrong_equations(lesson)
     return f"wrong arithmetic: {wrong[0]}" if wrong else ""

@@ -15,7 +15,7 @@ from phial.synth.derive import derive
 from phial.synth.fences import blocks
 from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
-from phial.synth.prose import MOST_COPIED, content_words, copied, fault, shared
+from phial.synth.prose import MOST_COPIED, content_words, copied, fault, refers, shared
 from phial.synth.python_functions import UNREADABLE
 from phial.synth.teacher import Teacher
 from phial.verify.arithmetic import wrong_equations
@@ -35,7 +35,7 @@ _LEAST_SHARED = 0.15
 prompts = Prompts.beside(__file__)
 
 
-@flow("textbook-section", prompts.version("1"))
+@flow("textbook-section", prompts.version("2"))
 async def textbook_section(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Write one section.
 
@@ -71,6 +71,8 @@ def section_fault(text: str, given: str) -> str:
         return "off its topic"
     if copied(text, given) > MOST_COPIED:
         return "copies its notes"
+    if refers(text):
+        return "refers to its notes"
     if wrong_equations(text):
         return "wrong arithmetic"
     for block in blocks(text):
