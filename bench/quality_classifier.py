@@ -7,7 +7,7 @@ library, torch …: those that are installed). Junk: real (licences, headers of 
 minified scripts and styles, indexes) and made from a half of each good source that is not otherwise used: words
 shuffled; a few sentences padded with navigation, cookie notes and link lists; machine-made prose, which a Markov chain
 of two words writes. Each good source in turn is held out with all junk made from it, and each kind of real junk is held
-out with one of them; what is trained on the rest scores them. As a gate at the middle of the marks it is asked about
+out with one of them; what is trained on the rest scores them. As a gate at a probability of 0.5 it is asked about
 all of them, and about 50 good and 50 junk drawn of all. The last line is JSON.
 """
 
@@ -32,7 +32,7 @@ from phial.evals.statistics import wilson
 from phial.record import Lineage, Record
 
 PACKAGES = ("numpy", "scipy", "sklearn", "networkx", "sympy", "torch", "transformers", "pandas", "ray", "pyarrow")
-MIDDLE = 2.5  # of the marks, which go from 0 to 5
+MIDDLE = 0.5  # probability of being good
 DRAWN = 50
 JUNK = {
     "licences": ("LICENSE*", "COPYING*", "copyright", "NOTICE*"),
@@ -179,7 +179,7 @@ def main() -> None:
 
 
 def gate(good: np.ndarray, junk: np.ndarray, generator: random.Random) -> dict[str, object]:
-    """What a threshold at the middle mark catches and refuses, of all and of a draw; printed with 95 % intervals."""
+    """What a threshold of 0.5 catches and refuses, of all and of a draw; printed with 95 % intervals."""
     drawn = {"drawn": [generator.sample(list(one), min(len(one), DRAWN)) for one in (good, junk)], "all": [good, junk]}
     facts: dict[str, object] = {"threshold": MIDDLE}
     for name, (kept, thrown) in drawn.items():
