@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -16,7 +17,7 @@ from phial.record import Record, Verdict
 from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.personas import MOVES, STUDENTS
-from phial.synth.prompts import Prompts
+from phial.synth.prompts import Example, Prompts
 from phial.synth.prose import content_words, copied, refers, shared
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
@@ -57,82 +58,89 @@ class Revision(BaseModel, extra="forbid"):
     words: Annotated[str, Field(max_length=1200)]
 
 
-# Each request follows two that were answered well. Without them a teacher of 1.5 B parameters tells what a student
-# does ("The student begins by asking ..."), or judges a turn where it should write it anew; of one it copies the words.
-_ICE = (
-    "Ice floats. When water freezes, its molecules hold each other in an open pattern that takes more room, so a piece "
-    "of ice weighs less than the water that it pushes away."
-)
-_ICE_ASKED = "Ice takes more room than the water it was made of. How can the same water take more room than before?"
-_ICE_TOLD = (
-    "Because its molecules hold each other at a distance when they freeze. A litre of water becomes about 1.09 litres "
-    "of ice. That is why a full bottle bursts in the freezer."
-)
-_ICE_TRIED = "So a can of lemonade should bulge in the freezer as well, because lemonade is mostly water. Or is it not?"
-_KEYS = "A dictionary finds a value by its key. A key must not change: a list cannot be one, a tuple of numbers can."
-_KEYS_ASKED = "Why can a tuple be a key and a list cannot, though both of them hold several values?"
-_KEYS_TOLD = (
+@dataclass(frozen=True)
+class Scene:
+    """A conversation that went well, to be shown before a request.
+
+    Attributes:
+        profile: of the student.
+        text: that it is about.
+        question: the student's first words.
+        answer: the tutor's.
+        move: what the student is to do next.
+        thought: the student's words then.
+        summary: of the conversation before `thought`.
+        drafts: of question, answer and thought, each with its faults; without any it stayed as it was.
+    """
+
+    profile: str
+    text: str
+    question: str
+    answer: str
+    move: str
+    thought: str
+    summary: str
+    drafts: tuple[tuple[str, list[str]], ...]
+
+    def shown(self, place: int, revised: bool) -> Example:
+        """The request for question, answer or thought, or for its revision, and what was said."""
+        words = (self.question, self.answer, self.thought)[place]
+        facts = {"profile": self.profile, "text": self.text, "role": "tutor" if place == 1 else "student"}
+        facts |= {"last": ("", self.question, self.answer)[place], "summary": "", "move": ""}
+        if revised:
+            draft, faults = self.drafts[place]
+            return facts | {"turn": draft}, Revision(faults=faults, words=words)
+        if place == 2:
+            facts |= {"summary": self.summary, "move": self.move}
+        return facts, Turn(words=words) if place else Question(question=words)
+
+
+_WHY_TUPLES = "Why can a tuple be a key and a list cannot, though both of them hold several values?"
+_HASHED = (
     "Because the place of a value is computed from its key. If the list [1, 2] were a key and somebody appended 3, the "
     "dictionary would look in another place and find nothing. A tuple stays as it was made."
 )
-_KEYS_TRIED = "Then I believe that a tuple with a list in it is no good key either, since the list inside can change."
-_SHOWN = " ".join((_ICE, _ICE_ASKED, _ICE_TOLD, _ICE_TRIED, _KEYS, _KEYS_ASKED, _KEYS_TOLD, _KEYS_TRIED))
-_OF_ICE = {"profile": STUDENTS[0], "text": _ICE}
-_OF_KEYS = {"profile": STUDENTS[6], "text": _KEYS}
-_FIRST = {"role": "student", "last": "", "summary": "", "move": ""}
-_ANSWER = {"role": "tutor", "summary": "", "move": ""}
-BEGIN = ((_OF_ICE | _FIRST, Question(question=_ICE_ASKED)), (_OF_KEYS | _FIRST, Question(question=_KEYS_ASKED)))
-TUTOR = (
-    (_OF_ICE | _ANSWER | {"last": _ICE_ASKED}, Turn(words=_ICE_TOLD)),
-    (_OF_KEYS | _ANSWER | {"last": _KEYS_ASKED}, Turn(words=_KEYS_TOLD)),
-)
-STUDENT = (
-    (
-        _OF_ICE
-        | {"role": "student", "last": _ICE_TOLD, "move": MOVES[1]}
-        | {"summary": "The student knows that ice takes more room; what follows from it is still open."},
-        Turn(words=_ICE_TRIED),
-    ),
-    (
-        _OF_KEYS
-        | {"role": "student", "last": _KEYS_TOLD, "move": MOVES[0]}
-        | {"summary": "The student knows why a list is no key; what else is none is still open."},
-        Turn(words=_KEYS_TRIED),
-    ),
-)
-# The first of each pair is mended, the second stays as it is.
-REVISED_BEGIN = (
-    (_OF_ICE | _FIRST | {"turn": "It is about ice."}, Revision(faults=["it asks nothing"], words=_ICE_ASKED)),
-    (_OF_KEYS | _FIRST | {"turn": _KEYS_ASKED}, Revision(faults=[], words=_KEYS_ASKED)),
-)
-REVISED_TUTOR = (
-    (
-        _OF_ICE | {"role": "tutor", "last": _ICE_ASKED, "turn": "It takes more room since it is colder than water."},
-        Revision(
-            faults=["being cold is not the reason: the pattern of the molecules is", "no example"], words=_ICE_TOLD
+_INSIDE = "Then I believe that a tuple with a list in it is no good key either, since the list inside can change."
+# Each request follows two that were answered well. Without them a teacher of 1.5 B parameters tells what a student
+# does ("The student begins by asking ..."), or judges a turn where it should write it anew; of one it copies the words.
+SCENES = (
+    Scene(
+        STUDENTS[0],
+        "Ice floats. When water freezes, its molecules hold each other in an open pattern that takes more room, so a "
+        "piece of ice weighs less than the water that it pushes away.",
+        "Ice takes more room than the water it was made of. How can the same water take more room than before?",
+        "Because its molecules hold each other at a distance when they freeze. A litre of water becomes about 1.09 "
+        "litres of ice. That is why a full bottle bursts in the freezer.",
+        MOVES[1],
+        "So a can of lemonade should bulge in the freezer as well, because lemonade is mostly water. Or is it not?",
+        "The student knows that ice takes more room; what follows from it is still open.",
+        (
+            ("It is about ice.", ["it asks nothing"]),
+            (
+                "It takes more room since it is colder than water.",
+                ["being cold is not the reason: the pattern of the molecules is", "no example"],
+            ),
+            ("I see. Please tell me more about ice.", ["it does not think about what the tutor said"]),
         ),
     ),
-    (
-        _OF_KEYS | {"role": "tutor", "last": _KEYS_ASKED, "turn": _KEYS_TOLD},
-        Revision(faults=[], words=_KEYS_TOLD),
+    Scene(
+        STUDENTS[6],
+        "A dictionary finds a value by its key. A key must not change: a list cannot be one, a tuple of numbers can.",
+        _WHY_TUPLES,
+        _HASHED,
+        MOVES[0],
+        _INSIDE,
+        "The student knows why a list is no key; what else is none is still open.",
+        ((_WHY_TUPLES, []), (_HASHED, []), (_INSIDE, [])),
     ),
 )
-REVISED_STUDENT = (
-    (
-        _OF_ICE | {"role": "student", "last": _ICE_TOLD, "turn": "I see. Please tell me more about ice."},
-        Revision(faults=["it does not think about what the tutor said"], words=_ICE_TRIED),
-    ),
-    (
-        _OF_KEYS | {"role": "student", "last": _KEYS_TOLD, "turn": _KEYS_TRIED},
-        Revision(faults=[], words=_KEYS_TRIED),
-    ),
+_SHOWN = " ".join(" ".join((scene.text, scene.question, scene.answer, scene.thought)) for scene in SCENES)
+TURNS, REVISIONS = (
+    [[scene.shown(place, revised) for scene in SCENES] for place in range(3)] for revised in (False, True)
 )
 
 
-EXAMPLES = (BEGIN, TUTOR, STUDENT, REVISED_BEGIN, REVISED_TUTOR, REVISED_STUDENT)
-
-
-@flow("dialogue", prompts.version("2", *EXAMPLES))
+@flow("dialogue", prompts.version("2", *TURNS, *REVISIONS))
 async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Let two agents talk about a record's text.
 
@@ -151,12 +159,14 @@ async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncItera
             last = turns[-1][1] if turns else ""
             facts = {"role": role, "profile": profile, "text": text, "last": last}
             facts |= {"summary": summaries[-1] if summaries else "", "move": moves[exchange % len(moves)]}
-            asked = prompts.after("turn", TUTOR if role == "tutor" else STUDENT if turns else BEGIN, **facts)
-            form = Turn if turns else Question
-            replies.append(await teacher.ask(asked, schema=form, temperature=0.8, max_tokens=300, task="dialogue-turn"))
+            place = 1 if role == "tutor" else 2 if turns else 0
+            asked = prompts.after("turn", TURNS[place], **facts)
+            schema = Turn if turns else Question
+            replies.append(
+                await teacher.ask(asked, schema=schema, temperature=0.8, max_tokens=300, task="dialogue-turn")
+            )
             draft = spoken(replies[-1].parsed.words)
-            examples = REVISED_TUTOR if role == "tutor" else REVISED_STUDENT if turns else REVISED_BEGIN
-            asked = prompts.after("revise", examples, **facts, turn=draft)
+            asked = prompts.after("revise", REVISIONS[place], **facts, turn=draft)
             replies.append(
                 await teacher.ask(asked, schema=Revision, temperature=0.4, max_tokens=400, task="dialogue-revision")
             )
