@@ -96,6 +96,21 @@ def test_every_seed_is_worked_on_and_every_drop_counted(tmp_path: Path) -> None:
     assert not list((tmp_path / "run").rglob("*.partial"))
 
 
+def test_drops_of_a_shard_that_is_not_needed_any_more_are_kept_until_it_is_finished(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    begun = folder / "begun.dropped.jsonl"
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        for accept, details in ((10, ["7"]), (20, ["7", "17"]), (None, None)):
+            plan = Plan(accept, together=1, shard_size=25)
+            report = run_flow(shout, seeds(50), teacher_of(ledger, Counting()), folder, plan)
+            finished = [path.read_text() for path in (folder / "shards").glob("*.dropped.jsonl")]
+            lines = [*(begun.read_text() if begun.exists() else "").splitlines(), *"".join(finished).splitlines()]
+            assert len(lines) == report.dropped["ends with 7"], "each drop is told once"
+            if details:
+                assert [json.loads(line)["detail"] for line in begun.read_text().splitlines()] == details
+    assert not begun.exists() and len(finished) == 2
+
+
 def test_so_many_records_are_the_first_ones_whatever_the_order(tmp_path: Path) -> None:
     contents = []
     for together in (1, 7, 64):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from phial.errors import PhialError
 from phial.record import Record, read_records, schema
+from phial.synth.shard import BEGUN
 
 Form = Literal["run of a flow", "curation", "records"]
 
@@ -94,7 +95,7 @@ def _run(path: Path) -> Folder:
         do = "look again when the run has finished a shard; a killed run goes on when it is started again"
         raise PhialError("no shard of this run is finished", where=str(path), do=do)
     kept = (whole,) if whole.is_file() else tuple(file.with_suffix(".parquet") for file in shards)
-    drops = tuple(sorted((path / "shards").glob("*.dropped.jsonl")))
+    drops = (*sorted((path / "shards").glob("*.dropped.jsonl")), *path.glob(BEGUN))
     return Folder(path, "run of a flow", kept, drops=drops, counts=counts, report=report)
 
 

@@ -29,7 +29,7 @@ from phial.record import Record
 from phial.synth.faults import TeacherFault, Unanswered
 from phial.synth.flow import Flow, Tools
 from phial.synth.progress import Progress, Report
-from phial.synth.shard import Made, Shard, remove_stale, write_text_aside, write_whole
+from phial.synth.shard import BEGUN, Made, Shard, remove_stale, write_begun, write_text_aside, write_whole
 from phial.synth.teacher import LedgerTeacher
 
 SALVAGE_ROUNDS = 2
@@ -123,6 +123,7 @@ class Run:
         shards.mkdir(parents=True, exist_ok=True)
         remove_stale(shards)
         remove_stale(self._folder)
+        (self._folder / BEGUN).unlink(missing_ok=True)
         try:
             try:
                 await self._first_round()
@@ -332,6 +333,7 @@ class Run:
     def _finish(self) -> Report:
         account = self._teacher.account()
         written = write_whole(self._folder, self._shards, self._plan.accept)
+        write_begun(self._folder, self._shards)
         if self._duplicates:
             self._drops["seed came twice"] = self._duplicates
         report = Report(

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 from uuid import uuid4
 
 from phial.record import Record, read_records, write_records
 from phial.synth.flow import Drop
 
+BEGUN = "begun.dropped.jsonl"
 _PARTIAL = ".partial"
 _STALE_SECONDS = 3600.0
 
@@ -100,14 +101,9 @@ class Shard:
         self._made[place] = made
         if len(self._made) < self.count:
             return
-        drops = [
-            {"seed": seed.id, **asdict(drop)}
-            for place, seed in enumerate(self.seeds)
-            for drop in self._made[place].drops
-        ]
+        drops = self.drops()
         accepted = write_aside(self.path, self.records())
-        lines = "".join(json.dumps(drop, ensure_ascii=False) + "\n" for drop in drops)
-        write_text_aside(self.path.with_suffix(".dropped.jsonl"), lines)
+        write_text_aside(self.path.with_suffix(".dropped.jsonl"), _lines(drops))
         dropped = Counter(drop["reason"] for drop in drops)
         counts = {"seeds": self.count, "accepted": accepted, "dropped": dict(sorted(dropped.items()))}
         write_text_aside(self.path.with_suffix(".json"), json.dumps(counts))  # last: with it the shard is finished
@@ -121,6 +117,14 @@ class Shard:
         for place in sorted(self._made):
             yield from self._made[place].records
 
+    def drops(self) -> list[dict[str, Any]]:
+        """What was dropped of it so far, in the seeds' order; nothing once it is finished."""
+        return [
+            {"seed": self.seeds[place].id, **asdict(drop)}
+            for place in sorted(self._made)
+            for drop in self._made[place].drops
+        ]
+
     def _end(self, counts: dict) -> None:
         self.finished, self.accepted, self.dropped = True, counts["accepted"], counts["dropped"]
         self.seeds.clear()
@@ -131,6 +135,16 @@ def write_whole(folder: Path, shards: Iterable[Shard], count: int | None) -> int
     """Write the first `count` records of the shards, or all, as records.parquet."""
     records = (record for shard in shards for record in shard.records())
     return write_aside(folder / "records.parquet", islice(records, count))
+
+
+def write_begun(folder: Path, shards: Iterable[Shard]) -> None:
+    """Write what was dropped of shards that were begun and are not needed any more, for those who look at the run."""
+    if drops := [drop for shard in shards for drop in shard.drops()]:
+        write_text_aside(folder / BEGUN, _lines(drops))
+
+
+def _lines(drops: Iterable[dict[str, Any]]) -> str:
+    return "".join(json.dumps(drop, ensure_ascii=False) + "\n" for drop in drops)
 
 
 def write_aside(path: Path, records: Iterable[Record]) -> int:

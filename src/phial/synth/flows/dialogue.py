@@ -229,7 +229,7 @@ def turn_fault(words: str, role: str, before: list[tuple[str, str]], text: str) 
     own = content_words(words)
     for place, (_, earlier) in enumerate(before):
         if len(own) >= 5 and shared(own, content_words(earlier)) >= _REPEATED:
-            return f"repeats a turn: the {place + 1}th"
+            return f"repeats a turn: number {place + 1}"
     about = shared(own, content_words(text + " ".join(content for _, content in before)))
     if (role == "tutor" and about < _ABOUT) or (not before and about <= shared(own, content_words(_SHOWN))):
         return "off the subject"
