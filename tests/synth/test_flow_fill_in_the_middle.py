@@ -61,6 +61,30 @@ def test_calls_judge_where_there_are_no_tests(tmp_path: Path) -> None:
     assert made.lineage.verdicts[0].detail.startswith("behaviour: 5 of 5 calls agree")
 
 
+BRANCH = '''def fee(n):
+    """Return n, and a fine where it is negative."""
+    if n < 0:
+        n = abs(n) * 1000
+        n = n // 2 + 1000
+    return n
+'''
+
+
+@pytest.mark.parametrize("tests", [[], ["assert fee(0) == 0", "assert fee(7) == 7", "assert fee(3) == 3"]])
+def test_calls_and_tests_that_do_not_reach_the_middle_prove_nothing(tests: list[str], tmp_path: Path) -> None:
+    def fill(request: TeacherRequest, right: bool) -> str:
+        before, after = request.messages[-1][1].split("```python\n")[1].split("\n```")[0].split(CODE_MARK)
+        middle = BRANCH[len(before.rstrip(" ")) : BRANCH.index(after.strip("\n").splitlines()[0])]
+        return f"{THOUGHT}\n\n{fenced(middle if right else '        n = 12345 * n', 'python')}"
+
+    calls = "fee(0)\nfee(7)\nfee(3)\nfee(5)"
+    for right in (True, False):
+        source = scripted({"fill-in-the-middle": lambda request, right=right: fill(request, right), "calls": calls})
+        made, drops = make(fill_in_the_middle, seed(BRANCH, tests=tests), source, tmp_path / str(right))
+        assert len(made) == right and [drop.reason for drop in drops] == ["middle is wrong"] * (not right)
+        assert not right or made[0].lineage.verdicts[0].detail.startswith("syntax")
+
+
 def test_the_first_right_sample_is_kept(tmp_path: Path) -> None:
     wrong = iter([f"{THOUGHT}\n{fenced('    pass')}", "No block at all, only words that go on for a while."])
     source = scripted({"fill-in-the-middle": lambda request: next(wrong, None) or right_code(request)})
