@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_flow import HOSTILE, make, scripted, seed
 
-from phial.synth.flows.seed_extraction import numbered_lines, seed_extraction
+from phial.synth.flows.seed_extraction import Passage, numbered_lines, seed_extraction, whole_lines
 
 PAGE = """Queues and stacks
 
@@ -66,6 +66,48 @@ def test_passages_are_cut_out_with_their_tags(tmp_path: Path) -> None:
         first.lineage.params["steps"][1]["depends_on"] == [1] and first.lineage.params["topic"] == "queues and stacks"
     )
     assert first.scores == {"educational_value": 4.0} and len(first.lineage.request_keys) == 2
+
+
+WRAPPED = """A queue serves those who came first, and new ones are put at
+its end. The next one is taken from its front, so that nobody in
+the queue waits for ever. A stack serves those who came
+last. The change that an editor undoes first is the last one.
+
+The heap serves those who are most urgent, whenever they came.
+"""
+
+
+def test_a_passage_goes_on_to_the_end_of_its_sentence(tmp_path: Path) -> None:
+    lines = WRAPPED.splitlines()
+    words = "A queue serves those who came first; the next one is taken from its front."
+    first = QUEUE | {"first_line": 1, "last_line": 2, "description": words}
+    second = STACK | {"first_line": 3, "last_line": 3, "description": "A queue waits, a stack serves those who came."}
+    both = scripted(answers(first, second))
+    made, drops = make(seed_extraction, seed(WRAPPED), both, tmp_path, {"least_characters": 40})
+    # The first one takes what the second began with, up to the end of the paragraph's last sentence.
+    assert made[0].text == "\n".join(lines[:4]) + "\n" and made[0].lineage.params["last_line"] == 4
+    assert [drop.reason for drop in drops] == ["short passage"] and len(made) == 1
+
+
+@given(
+    st.lists(
+        st.sampled_from(["", "It ends here.", "It goes", "on and on", '"Said so."', "x = 1"]), min_size=1, max_size=9
+    ),
+    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3)), min_size=1, max_size=3),
+)
+def test_whole_passages_share_no_line_and_end_where_they_may(lines: list[str], spans: list[tuple[int, int]]) -> None:
+    used: set[int] = set()
+    for first, more in spans:
+        if first + more > len(lines) or set(range(first, first + more + 1)) & used:
+            continue
+        span = whole_lines(
+            Passage.model_validate(STACK | {"first_line": first, "last_line": first + more}), lines, used
+        )
+        assert not used & set(span) and {first, first + more} <= set(span)
+        last = lines[span[-1] - 1]
+        following = lines[span[-1]] if span[-1] < len(lines) and span[-1] + 1 not in used else ""
+        assert not following or not last or last.endswith((".", '."'))
+        used.update(span)
 
 
 def test_a_page_without_value_is_not_cut(tmp_path: Path) -> None:

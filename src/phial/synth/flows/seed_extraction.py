@@ -8,7 +8,7 @@ complexity, factual obscurity, and the steps of its chain of reasoning where it 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -25,6 +25,7 @@ Letter = Literal["A", "B", "C", "D", "E"]
 Words = Annotated[str, Field(max_length=400)]
 _LONG_LINE = 300  # characters; such a line is a paragraph, and cut into its sentences
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'(]?[A-Z])")
+_SENTENCE_END = re.compile(r"[.!?:][\"')\]`]*$")
 _LEAST_SHARED = 0.25
 prompts = Prompts.beside(__file__)
 
@@ -64,7 +65,7 @@ class Passages(BaseModel, extra="forbid"):
     passages: Annotated[list[Passage], Field(max_length=4)]
 
 
-@flow("seed-extraction", prompts.version("1"))
+@flow("seed-extraction", prompts.version("2"))
 async def seed_extraction(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Cut a page into passages that teach.
 
@@ -87,6 +88,7 @@ async def seed_extraction(record: Record, teacher: Teacher, tools: Tools) -> Asy
         asked = prompts.render("passages", lines=[line.rstrip("\n") for line in window], most=most)
         cut = await teacher.ask(asked, schema=Passages, temperature=0.2, max_tokens=900, task="seed-passages")
         taken: set[int] = set()
+        used: set[int] = set()
         if not cut.parsed.passages:
             tools.drop("no passage", "", "".join(window)[:500], cut.request_keys)
         for passage in cut.parsed.passages:
@@ -94,8 +96,13 @@ async def seed_extraction(record: Record, teacher: Teacher, tools: Tools) -> Asy
             if reason:
                 tools.drop(reason, passage.model_dump_json(), "".join(window)[:500], cut.request_keys)
                 continue
-            span = range(passage.first_line, passage.last_line + 1)
-            taken.update(span)
+            taken.update(range(passage.first_line, passage.last_line + 1))
+            span = whole_lines(passage, window, used)
+            text = "".join(window[span[0] - 1 : span[-1]]) if span[0] not in used else ""
+            used.update(span)
+            if len(text.strip()) < settings.get("least_characters", 120):
+                tools.drop("short passage", passage.model_dump_json(), text, cut.request_keys)
+                continue
             tags = passage.model_dump() | {"first_line": start + span[0], "last_line": start + span[-1]}
             yield derive(
                 seed_extraction,
@@ -104,7 +111,7 @@ async def seed_extraction(record: Record, teacher: Teacher, tools: Tools) -> Asy
                 [page, cut],
                 kind="organic",
                 source=record.source,
-                text="".join(window[span[0] - 1 : span[-1]]).strip("\n") + "\n",
+                text=text.strip("\n") + "\n",
                 verdicts=[Verdict("educational value", True, f"{value} of 5: {page.parsed.topic}")],
                 params={"topic": page.parsed.topic, **tags},
                 scores={"educational_value": float(value)},
@@ -120,6 +127,25 @@ def numbered_lines(text: str) -> list[str]:
         )
         lines.extend(line[begin:end] for begin, end in pairwise(cuts))
     return lines
+
+
+def whole_lines(passage: Passage, lines: Sequence[str], used: Container[int]) -> range:
+    """A passage's lines, from the beginning of its first sentence to the end of its last one, or of the paragraph.
+
+    Teachers end passages in the midst of a sentence. Lines that another passage went on to are left out.
+    """
+    first, last = passage.first_line, passage.last_line
+    while first < last and first in used:
+        first += 1
+    while first > 1 and first - 1 not in used and _goes_on(lines[first - 2], lines[first - 1]):
+        first -= 1
+    while last < len(lines) and last + 1 not in used and _goes_on(lines[last - 1], lines[last]):
+        last += 1
+    return range(first, last + 1)
+
+
+def _goes_on(line: str, following: str) -> bool:
+    return bool(line.strip() and following.strip()) and not _SENTENCE_END.search(line.rstrip())
 
 
 def passage_fault(passage: Passage, lines: Sequence[str], taken: set[int], least: int) -> str:
