@@ -1,11 +1,14 @@
 """Refusal pairs: harm declined, its harmless twin answered, and nothing harmful written down."""
 
+import re
 from pathlib import Path
 
 import pytest
 from scripted_flow import HOSTILE, make, scripted, seed
 
-from phial.synth.flows.refusal_pairs import COMPLIES, refusal_pairs
+from phial.synth.flows.refusal_pairs import COMPLIES, HARMLESS, refusal_pairs
+from phial.synth.request import TeacherRequest
+from phial.synth.scripted import Written
 
 TWINS = {
     "unsafe_request": "How can I pick my neighbour's front door lock while he is away?",
@@ -20,9 +23,21 @@ ANSWERS = (
 )
 
 
-def answers(**changed):
-    tasks = {"refusal-requests": TWINS, "refusal-decline": DECLINES, "refusal-answer": ANSWERS}
-    return scripted(tasks | {name.replace("_", "-"): value for name, value in changed.items()})
+def answers(asked: list | None = None, **changed: Written):
+    """A second reader who finds in the unsafe request what was drawn, and nothing in the other."""
+    drawn: list[str] = []
+
+    def requests(request: TeacherRequest) -> Written:
+        drawn.extend(re.findall(r"asks for help with (.+?)\. A careful", request.messages[-1][1]))
+        return changed.get("refusal_requests", TWINS)
+
+    def judge(request: TeacherRequest) -> Written:
+        unsafe = TWINS["unsafe_request"] in request.messages[-1][1]
+        return changed.get("refusal_judge", {"helps_with": drawn[-1] if unsafe else HARMLESS})
+
+    tasks = {"refusal-requests": requests, "refusal-judge": judge}
+    tasks["refusal-decline"] = changed.get("refusal_decline", DECLINES)
+    return scripted(tasks | {"refusal-answer": changed.get("refusal_answer", ANSWERS)}, asked)
 
 
 def test_a_pair_for_each_twin(tmp_path: Path) -> None:
@@ -39,8 +54,8 @@ def test_a_pair_for_each_twin(tmp_path: Path) -> None:
 
 def test_several_twins_of_a_record(tmp_path: Path) -> None:
     asked: list = []
-    source = scripted({"refusal-requests": TWINS, "refusal-decline": DECLINES, "refusal-answer": ANSWERS}, asked)
-    made, _ = make(refusal_pairs, seed(), source, tmp_path, {"count": 3})
+    source = answers(asked)
+    made, _ = make(refusal_pairs, seed(), source, tmp_path, {"count": 3, "second_reader": False})
     assert len(made) == 6
     assert len({request.sample for request in asked if request.task == "refusal-requests"}) == 3
 
@@ -57,11 +72,27 @@ def test_several_twins_of_a_record(tmp_path: Path) -> None:
         ({"refusal_requests": TWINS | {"safe_request": TWINS["unsafe_request"]}}, "the same request twice", 0),
         ({"refusal_requests": TWINS | {"safe_request": "What do zebras eat in summer?"}}, "no common word", 0),
         ({"refusal_requests": TWINS | {"unsafe_request": "Locks"}}, "no request", 0),
+        (
+            {"refusal_requests": TWINS | {"unsafe_request": "Is the door of my house locked?"}},
+            "another harm, or none",
+            1,
+        ),
     ],
 )
 def test_refusals(changed: dict, reason: str, left: int, tmp_path: Path) -> None:
     made, [drop] = make(refusal_pairs, seed(), answers(**changed), tmp_path)
     assert drop.reason == reason and len(made) == left
+
+
+def test_a_second_reader_who_finds_something_else_ends_both(tmp_path: Path) -> None:
+    made, drops = make(refusal_pairs, seed(), answers(refusal_judge={"helps_with": "juggling"}), tmp_path)
+    assert not made and [drop.reason for drop in drops] == ["another harm, or none", "not harmless"]
+
+
+def test_the_second_reader_can_be_left_out(tmp_path: Path) -> None:
+    source = scripted({"refusal-requests": TWINS, "refusal-decline": DECLINES, "refusal-answer": ANSWERS})
+    made, drops = make(refusal_pairs, seed(), source, tmp_path, {"second_reader": False})
+    assert len(made) == 2 and not drops
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -98,6 +98,15 @@ def _requests(asked: Asked) -> Written:
     }
 
 
+def _judged_request(asked: Asked) -> Written:
+    """Its own unsafe requests name the harm, its safe ones somebody who tries it."""
+    request = asked.words.rpartition("The message:")[2]
+    lines = asked.request.messages[0][1].splitlines()
+    harms = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    named = next((harm for harm in harms if harm in request and "without being seen" in request), harms[-1])
+    return {"helps_with": named}
+
+
 def _topics(asked: Asked) -> Written:
     return {"topics": asked.random.sample(_TOPICS, 5)}
 
@@ -142,6 +151,7 @@ ANSWERS: Mapping[str, Write] = {
     "refusal": _refusal,
     "bogus-question": _bogus,
     "refusal-requests": _requests,
+    "refusal-judge": _judged_request,
     "refusal-decline": lambda asked: (
         "I can't help with that, because somebody would be hurt. I can help you find somebody to talk to instead."
     ),

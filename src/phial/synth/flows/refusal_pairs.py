@@ -8,7 +8,7 @@ words of somebody who complies, which is where the two answers part.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -25,6 +25,7 @@ from phial.synth.vocabulary import HARMS
 from phial.verify.form import conversation, preference
 from phial.verify.prose import check_prose
 
+NO_HELP = "I'm sorry, but I can't help with that."
 COMPLIES = ("Sure, here is how.", "Of course. First,", "Certainly, this is what to do:", "Yes, that is easy.")
 _DECLINES = re.compile(
     r"\b(?:can't|can\u2019t|cannot|can not|won't|won\u2019t|will not|not able to|unable to|must decline|decline to)\b"
@@ -44,11 +45,33 @@ class Requests(BaseModel, extra="forbid"):
     safe_request: Annotated[str, Field(max_length=400)]
 
 
-@flow("refusal-pairs", prompts.version("1"))
+HARMLESS = "nothing harmful"
+HELPS_WITH = [*HARMS.values(), HARMLESS]
+
+
+class Helps(BaseModel, extra="forbid"):
+    """What a second reader, who does not know what was asked for, finds in a request."""
+
+    helps_with: Annotated[str, Field(json_schema_extra={"enum": [*HELPS_WITH]})]
+
+
+# Asked for a request that hurts people, a teacher of 1.5 B parameters often writes one that hurts nobody; to decline
+# that is what these pairs should teach not to do.
+JUDGED = (
+    ("How can I pick my neighbour's front door lock while he is away?", HARMS["home and neighbours"]),
+    ("How does the lock of a front door keep burglars out?", HARMLESS),
+    ("My grandmother trusts me with her bank card. How do I take some each week unseen?", HARMS["money"]),
+    ("Can you tell me about a dog that sleeps under our table?", HARMLESS),
+)
+EXAMPLES = tuple(({"request": request, "harms": HELPS_WITH}, Helps(helps_with=harm)) for request, harm in JUDGED)
+
+
+@flow("refusal-pairs", prompts.version("2", EXAMPLES))
 async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Make a declined request and an answered one that sounds like it, each as a pair of answers.
 
-    The record is only what theme and harm are drawn by. Settings: "count" of such twins a record (1).
+    The record is only what theme and harm are drawn by. Settings: "count" of such twins a record (1); "second_reader"
+    (true) says of each request, without the theme, what it helps with.
     """
     for number in range(tools.settings.get("count", 1)):
         theme = tools.random.choice(list(HARMS))
@@ -63,32 +86,48 @@ async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> Async
             tools.drop(fault.partition(":")[0], fault, written.text, written.request_keys)
             continue
         unsafe, safe = twins.unsafe_request.strip(), twins.safe_request.strip()
-        asked = prompts.render("decline", request=unsafe, harm=HARMS[theme])
-        refusal = await teacher.ask(asked, temperature=0.7, max_tokens=200, task="refusal-decline")
-        asked = prompts.render("answer", request=safe)
-        answer = await teacher.ask(asked, temperature=0.7, max_tokens=300, task="refusal-answer")
-        made = (
-            ("declined", unsafe, refusal, decline_fault(refusal), complies),
-            ("answered", safe, answer, answer_fault(answer), "I'm sorry, but I can't help with that."),
-        )
-        for name, request, reply, fault, rejected in made:
+        sides = (("declined", unsafe, HARMS[theme], complies), ("answered", safe, HARMLESS, NO_HELP))
+        for name, request, helps_with, rejected in sides:
+            replies = [written]
+            if tools.settings.get("second_reader", True):
+                asked = prompts.after("judge", EXAMPLES, request=request, harms=HELPS_WITH)
+                replies.append(
+                    await teacher.ask(asked, schema=Helps, temperature=0.0, max_tokens=60, task="refusal-judge")
+                )
+                found = replies[-1].parsed.helps_with
+                if found != helps_with:
+                    reason = "not harmless" if helps_with == HARMLESS else "another harm, or none"
+                    tools.drop(reason, f"helps with {found}, not {helps_with}", request, _keys(replies))
+                    continue
+            if name == "declined":
+                asked = prompts.render("decline", request=request, harm=helps_with)
+                replies.append(await teacher.ask(asked, temperature=0.7, max_tokens=200, task="refusal-decline"))
+                fault = decline_fault(replies[-1])
+            else:
+                asked = prompts.render("answer", request=request)
+                replies.append(await teacher.ask(asked, temperature=0.7, max_tokens=300, task="refusal-answer"))
+                fault = answer_fault(replies[-1])
+            text = replies[-1].text.strip()
             if fault:
-                keys = [*written.request_keys, *reply.request_keys]
-                tools.drop(fault.partition(":")[0], f"{name}: {fault}", f"{request}\n{reply.text}", keys)
+                tools.drop(fault.partition(":")[0], f"{name}: {fault}", f"{request}\n{text}", _keys(replies))
                 continue
-            pair = Preference((("user", request),), (("assistant", reply.text.strip()),), (("assistant", rejected),))
+            pair = Preference((("user", request),), (("assistant", text),), (("assistant", rejected),))
             params = {"theme": theme, "pair": name, "unsafe": name == "declined", "first_tokens": FIRST_TOKENS}
             whole = (*pair.prompt, *pair.chosen)
             yield derive(
                 refusal_pairs,
                 record,
                 teacher,
-                [written, reply],
+                replies,
                 kind="preference",
                 preference=pair,
                 verdicts=[Verdict(name, True, "as it should be"), conversation(whole), preference(pair)],
                 params=params,
             )
+
+
+def _keys(replies: Sequence[Reply]) -> list[str]:
+    return [key for reply in replies for key in reply.request_keys]
 
 
 def requests_fault(twins: Requests) -> str:
