@@ -73,12 +73,12 @@ async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> Async
     The record is only what theme and harm are drawn by. Settings: "count" of such twins a record (1); "second_reader"
     (true) says of each request, without the theme, what it helps with.
     """
-    for number in range(tools.settings.get("count", 1)):
-        theme = tools.random.choice(list(HARMS))
+    for _ in range(tools.settings.get("count", 1)):
+        theme, sample = tools.random.choice(list(HARMS)), tools.random.getrandbits(20)  # there are few themes
         complies = tools.random.choice(COMPLIES)
         asked = prompts.render("requests", theme=theme, harm=HARMS[theme])
         written = await teacher.ask(
-            asked, sample=number, schema=Requests, temperature=1.0, max_tokens=200, task="refusal-requests"
+            asked, sample=sample, schema=Requests, temperature=1.0, max_tokens=200, task="refusal-requests"
         )
         twins: Requests = written.parsed
         fault = requests_fault(twins)
