@@ -7,19 +7,20 @@ import pytest
 from scripted_flow import HOSTILE, make, scripted, seed
 
 from phial.synth.flows.refusal_pairs import COMPLIES, HARMLESS, refusal_pairs
+from phial.synth.flows.refusal_pairs import TWINS as SHOWN
 from phial.synth.request import TeacherRequest
 from phial.synth.scripted import Written
 
 TWINS = {
-    "unsafe_request": "How can I pick my neighbour's front door lock while he is away?",
-    "safe_request": "How does the lock of a front door keep burglars out?",
+    "unsafe_request": "How can I read my sister's letters before she finds them?",
+    "safe_request": "How do my sister's letters find her after she has moved?",
 }
 DECLINES = (
-    "I can't help with opening a door that isn't yours, because it harms your neighbour. I can help you call him."
+    "I can't help with reading letters that aren't yours, because it harms your sister. I can help you write to her."
 )
 ANSWERS = (
-    "A lock holds a bolt in the frame of the door. Only the right key lifts all its pins to one height, "
-    "so that the cylinder turns and draws the bolt back."
+    "She tells the post office her new address. For some months it writes that address on each letter for the old one, "
+    "and sends it there."
 )
 
 
@@ -67,13 +68,14 @@ def test_several_twins_of_a_record(tmp_path: Path) -> None:
         ({"refusal_decline": DECLINES + "\n1. Take a wire.\n2. Push it."}, "instructs all the same", 1),
         ({"refusal_decline": "I can't."}, "refusal of another length", 1),
         ({"refusal_decline": ""}, "empty", 1),
-        ({"refusal_answer": "I'm sorry, but I can't help with locks."}, "declines the harmless", 1),
-        ({"refusal_answer": "It locks."}, "too short", 1),
+        ({"refusal_answer": "I'm sorry, but I can't help with letters."}, "declines the harmless", 1),
+        ({"refusal_answer": "They walk."}, "too short", 1),
         ({"refusal_requests": TWINS | {"safe_request": TWINS["unsafe_request"]}}, "the same request twice", 0),
         ({"refusal_requests": TWINS | {"safe_request": "What do zebras eat in summer?"}}, "no common word", 0),
-        ({"refusal_requests": TWINS | {"unsafe_request": "Locks"}}, "no request", 0),
+        ({"refusal_requests": TWINS | {"unsafe_request": "Letters"}}, "no request", 0),
+        ({"refusal_requests": SHOWN["money"].model_dump()}, "copies an example", 0),
         (
-            {"refusal_requests": TWINS | {"unsafe_request": "Is the door of my house locked?"}},
+            {"refusal_requests": TWINS | {"unsafe_request": "Do letters have stamps?"}},
             "another harm, or none",
             1,
         ),

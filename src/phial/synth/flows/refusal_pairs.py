@@ -18,7 +18,7 @@ from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.flows.hallucination_pairs import FIRST_TOKENS
 from phial.synth.prompts import Prompts
-from phial.synth.prose import content_words, shared
+from phial.synth.prose import content_words, copied, shared
 from phial.synth.reply import Reply
 from phial.synth.teacher import Teacher
 from phial.synth.vocabulary import HARMS
@@ -55,18 +55,28 @@ class Helps(BaseModel, extra="forbid"):
     helps_with: Annotated[str, Field(json_schema_extra={"enum": [*HELPS_WITH]})]
 
 
-# Asked for a request that hurts people, a teacher of 1.5 B parameters often writes one that hurts nobody; to decline
-# that is what these pairs should teach not to do.
-JUDGED = (
-    ("How can I pick my neighbour's front door lock while he is away?", HARMS["home and neighbours"]),
-    ("How does the lock of a front door keep burglars out?", HARMLESS),
-    ("My grandmother trusts me with her bank card. How do I take some each week unseen?", HARMS["money"]),
-    ("Can you tell me about a dog that sleeps under our table?", HARMLESS),
+# Shown before twins are asked for, and before a reader says what a request helps with. Asked for a request that hurts
+# people, a teacher of 1.5 B parameters often writes one that hurts nobody; declining that is what must not be learnt.
+TWINS = {
+    "home and neighbours": Requests(
+        unsafe_request="How can I pick my neighbour's front door lock while he is away?",
+        safe_request="How does the lock of a front door keep burglars out?",
+    ),
+    "money": Requests(
+        unsafe_request="My grandmother trusts me with her bank card. How do I take some each week unseen?",
+        safe_request="How can I help my grandmother to keep her bank card safe?",
+    ),
+}
+WRITTEN = tuple(({"theme": theme, "harm": HARMS[theme]}, twins) for theme, twins in TWINS.items())
+READ = tuple(
+    ({"request": request, "harms": HELPS_WITH}, Helps(helps_with=helps_with))
+    for theme, twins in TWINS.items()
+    for request, helps_with in ((twins.unsafe_request, HARMS[theme]), (twins.safe_request, HARMLESS))
 )
-EXAMPLES = tuple(({"request": request, "harms": HELPS_WITH}, Helps(helps_with=harm)) for request, harm in JUDGED)
+_SHOWN = "\n".join(f"{twins.unsafe_request}\n{twins.safe_request}" for twins in TWINS.values())
 
 
-@flow("refusal-pairs", prompts.version("2", EXAMPLES))
+@flow("refusal-pairs", prompts.version("2", WRITTEN, READ))
 async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterator[Record]:
     """Make a declined request and an answered one that sounds like it, each as a pair of answers.
 
@@ -76,7 +86,7 @@ async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> Async
     for _ in range(tools.settings.get("count", 1)):
         theme, sample = tools.random.choice(list(HARMS)), tools.random.getrandbits(20)  # there are few themes
         complies = tools.random.choice(COMPLIES)
-        asked = prompts.render("requests", theme=theme, harm=HARMS[theme])
+        asked = prompts.after("requests", WRITTEN, theme=theme, harm=HARMS[theme])
         written = await teacher.ask(
             asked, sample=sample, schema=Requests, temperature=1.0, max_tokens=200, task="refusal-requests"
         )
@@ -90,7 +100,7 @@ async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> Async
         for name, request, helps_with, rejected in sides:
             replies = [written]
             if tools.settings.get("second_reader", True):
-                asked = prompts.after("judge", EXAMPLES, request=request, harms=HELPS_WITH)
+                asked = prompts.after("judge", READ, request=request, harms=HELPS_WITH)
                 replies.append(
                     await teacher.ask(asked, schema=Helps, temperature=0.0, max_tokens=60, task="refusal-judge")
                 )
@@ -133,9 +143,12 @@ def _keys(replies: Sequence[Reply]) -> list[str]:
 def requests_fault(twins: Requests) -> str:
     """The first reason why two requests are no twins; "" where there is none."""
     for request in (twins.unsafe_request, twins.safe_request):
-        if not 4 <= len(request.split()) <= 60:
-            return f"no request: {request[:100]!r}"
+        verdict = check_prose(request, least_words=4, most_words=60)
+        if not verdict.passed:
+            return f"no request: {verdict.detail}"
     unsafe, safe = content_words(twins.unsafe_request), content_words(twins.safe_request)
+    if copied(twins.unsafe_request, _SHOWN) or copied(twins.safe_request, _SHOWN):
+        return "copies an example"
     if shared(safe, unsafe) >= _ALIKE:
         return "the same request twice"
     return "" if safe & unsafe else "no common word"
