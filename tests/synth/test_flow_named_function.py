@@ -6,8 +6,8 @@ import pytest
 from scripted_flow import HOSTILE, make, scripted, seed
 
 from phial import sandbox
-from phial.synth.fences import fenced
-from phial.synth.flows.named_function import named_function
+from phial.synth.fences import code, fenced
+from phial.synth.flows.named_function import named_function, prompts
 from phial.synth.request import TeacherRequest
 from phial.synth.vocabulary import FUNCTION_NAMES
 
@@ -20,16 +20,8 @@ BODY = '''def NAME(values: list[int]) -> int:
 TESTS = "assert NAME([1, 2, 4]) == 2\nassert NAME([]) == 0\nassert NAME([3]) == 0\nassert NAME([0, 0]) == 2"
 
 # The function that the prompt shows, with another word for "text".
-RUNS = '''def NAME(zoo: str) -> int:
-    """Return the length of the longest run of equal characters in zoo, 0 for an empty zoo."""
-    longest = current = 0
-    previous = ""
-    for character in zoo:
-        current = current + 1 if character == previous else 1
-        previous = character
-        longest = max(longest, current)
-    return longest
-'''
+SHOWN = code(prompts.render("write", name="NAME", setting="a zoo"))
+RUNS = SHOWN.replace("longest_run", "NAME").replace("text", "zoo")
 
 
 def named(text: str):
