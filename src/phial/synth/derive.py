@@ -7,7 +7,7 @@ from typing import Any
 
 from phial.record import Lineage, Preference, Record, Verdict
 from phial.synth.flow import Flow
-from phial.synth.reply import Reply
+from phial.synth.reply import Reply, keys_of
 from phial.synth.teacher import Teacher
 
 
@@ -44,7 +44,7 @@ def derive(
         scores: by name.
         source: where its words are from; the teacher by default.
     """
-    keys = tuple(dict.fromkeys(key for reply in replies for key in reply.request_keys))
+    keys = tuple(dict.fromkeys(keys_of(replies)))
     lineage = Lineage(flow.name, flow.version, (seed.id,), keys, tuple(verdicts), dict(params or {}))
     source = source or "/".join(part for part in (teacher.identity.name, teacher.identity.model) if part)
     spoken = None if messages is None else tuple(messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,11 @@ class Reply:
     cost: float
     request_keys: tuple[str, ...]
     recorded: bool
+
+
+def keys_of(replies: Iterable[Reply]) -> list[str]:
+    """The requests behind replies, repair turns included, in the order in which they were asked."""
+    return [key for reply in replies for key in reply.request_keys]
 
 
 def split_reasoning(text: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
 from phial.synth.prose import MOST_COPIED, copied
 from phial.synth.python_functions import UNREADABLE, find_function, header, idle, parameters, with_docstring
-from phial.synth.reply import Reply
+from phial.synth.reply import Reply, keys_of
 from phial.synth.teacher import Teacher
 from phial.verify.unit_tests import values
 
@@ -87,13 +87,13 @@ async def code_exercise(record: Record, teacher: Teacher, tools: Tools) -> Async
         verdicts = [await tools.run_tests(one, kept) for one in solutions if LEAST_TESTS <= len(kept) < len(tests)]
         passing = next((index for index, verdict in enumerate(verdicts) if verdict.passed), None)
         if passing is None:
-            tools.drop(reason, detail, "\n".join([solution or replies[-1].text, *tests]), _keys(replies))
+            tools.drop(reason, detail, "\n".join([solution or replies[-1].text, *tests]), keys_of(replies))
             return
         outvoted = f", {len(tests) - len(kept)} outvoted by two solutions"
         solution, verdict, tests = solutions[passing], verdicts[passing], kept
     for source in idle(head, tests):
         if (await tools.run_tests(source, tests)).passed:
-            tools.drop("tests prove nothing", f"this passes too:\n{source}", "\n".join(tests), _keys(replies))
+            tools.drop("tests prove nothing", f"this passes too:\n{source}", "\n".join(tests), keys_of(replies))
             return
     detail = f"{len(tests)} tests of another writer passed{outvoted}, sandbox {verdict.level}"
     params = {"function": function.name, "header": head, "tests": tests}
@@ -174,7 +174,3 @@ def _call(test: str, name: str) -> bool:
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
         for node in ast.walk(parse_module(test.strip()))
     )
-
-
-def _keys(replies: Sequence[Reply]) -> list[str]:
-    return [key for reply in replies for key in reply.request_keys]

@@ -19,7 +19,7 @@ from phial.synth.flow import Tools, flow
 from phial.synth.personas import MOVES, STUDENTS
 from phial.synth.prompts import Example, Prompts
 from phial.synth.prose import content_words, copied, refers, shared
-from phial.synth.reply import Reply
+from phial.synth.reply import Reply, keys_of
 from phial.synth.teacher import Teacher
 from phial.verify.form import conversation
 from phial.verify.prose import check_prose
@@ -177,7 +177,7 @@ async def dialogue(record: Record, teacher: Teacher, tools: Tools) -> AsyncItera
             words = draft if kept_draft else turn
             revised += words != draft
             if fault and not kept_draft:
-                keys = [key for reply in replies for key in reply.request_keys]
+                keys = keys_of(replies)
                 shown = "\n".join([*(content for _, content in turns), words])
                 tools.drop(fault.partition(":")[0], f"turn {len(turns) + 1}, {role}: {fault}", shown, keys)
                 return

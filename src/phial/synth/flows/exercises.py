@@ -20,7 +20,7 @@ from phial.synth.flow import Tools, flow
 from phial.synth.flows.tinygsm import constraints, numbers, question_fault, run_program
 from phial.synth.prompts import Prompts
 from phial.synth.prose import MOST_COPIED, copied, fault
-from phial.synth.reply import Reply
+from phial.synth.reply import Reply, keys_of
 from phial.synth.teacher import Teacher
 from phial.verify.answer import equal, extract
 from phial.verify.arithmetic import wrong_equations
@@ -71,7 +71,7 @@ async def exercises(record: Record, teacher: Teacher, tools: Tools) -> AsyncIter
                 found.append(extract(replies[-1].text) or "nothing")
             if same_answer(found[-1], exercise.answer):
                 break
-        keys = [key for reply in replies for key in reply.request_keys]
+        keys = keys_of(replies)
         if not same_answer(found[-1], exercise.answer):
             tools.drop("answers differ", f"{exercise.answer}; then {', '.join(found)}", reply.text, keys)
             continue

@@ -21,7 +21,7 @@ from phial.synth.gap import Gap, cut_code, cut_text
 from phial.synth.prompts import Prompts
 from phial.synth.prose import agreement, fault
 from phial.synth.python_functions import find_function, functions_of
-from phial.synth.reply import Reply
+from phial.synth.reply import Reply, keys_of
 from phial.synth.teacher import Teacher
 
 CODE_MARK, TEXT_MARK = "# ??? missing lines ???", "[...]"
@@ -77,7 +77,7 @@ async def fill_in_the_middle(record: Record, teacher: Teacher, tools: Tools) -> 
         if right:
             break
         reasons.append(detail)
-    keys = [key for reply in replies for key in reply.request_keys]
+    keys = keys_of(replies)
     if len(reasons) == tools.settings.get("samples", 3):
         tools.drop("middle is wrong", "; ".join(reasons), f"{context}\n\nremoved:\n{gap.middle}", keys)
         return

@@ -19,6 +19,7 @@ from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
 from phial.synth.prose import fault
 from phial.synth.python_functions import find_function, functions_of, parameters
+from phial.synth.reply import keys_of
 from phial.synth.teacher import Teacher
 from phial.verify.fidelity import Fidelity, behaviour, syntax
 
@@ -64,7 +65,7 @@ async def instruction_reversal(record: Record, teacher: Teacher, tools: Tools) -
             least = settings.get("syntax", 0.8) if fidelity.measure == "syntax" else settings.get("behaviour", 1.0)
             if fidelity.share >= least:
                 break
-        keys = [key for reply in replies for key in reply.request_keys]
+        keys = keys_of(replies)
         if fidelity.share < least:
             detail = f"{fidelity.measure} {fidelity.share:.2f} < {least}: {fidelity.detail}"
             tools.drop("not faithful", detail, f"{instruction}\n\n{original}\n\n{replies[-1].text}", keys)

@@ -15,6 +15,7 @@ from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
 from phial.synth.question import question_of
+from phial.synth.reply import keys_of
 from phial.synth.teacher import Teacher
 from phial.verify.arithmetic import wrong_equations
 from phial.verify.maths import compare, stated
@@ -42,7 +43,7 @@ async def plurality_band(record: Record, teacher: Teacher, tools: Tools) -> Asyn
             for sample in range(count)
         )
     )
-    keys = [key for reply in replies for key in reply.request_keys]
+    keys = keys_of(replies)
     answers = [None if reply.finish_reason == "length" else stated(reply.text) for reply in replies]
     vote = await tools.work(plurality, answers, tools.settings.get("least_share", LEAST_SHARE))
     if vote.band != "kept":

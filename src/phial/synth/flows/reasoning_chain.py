@@ -15,7 +15,7 @@ from phial.synth.derive import derive
 from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
 from phial.synth.question import question_of
-from phial.synth.reply import Reply
+from phial.synth.reply import Reply, keys_of
 from phial.synth.teacher import Teacher
 from phial.verify.arithmetic import wrong_equations
 from phial.verify.maths import compare, stated
@@ -68,7 +68,7 @@ async def reasoning_chain(record: Record, teacher: Teacher, tools: Tools) -> Asy
         if not tools.settings.get("all", False):
             return
     if not kept:
-        keys = [key for reply in replies for key in reply.request_keys]
+        keys = keys_of(replies)
         last = replies[-1]
         shown = f"<think>{last.reasoning}</think>{last.text}" if last.reasoning else last.text
         tools.drop(faults[-1].partition(":")[0], "; ".join(faults), shown, keys)

@@ -8,7 +8,7 @@ words of somebody who complies, which is where the two answers part.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -19,7 +19,7 @@ from phial.synth.flow import Tools, flow
 from phial.synth.flows.hallucination_pairs import FIRST_TOKENS
 from phial.synth.prompts import Prompts
 from phial.synth.prose import content_words, copied, shared
-from phial.synth.reply import Reply
+from phial.synth.reply import Reply, keys_of
 from phial.synth.teacher import Teacher
 from phial.synth.vocabulary import HARMS
 from phial.verify.form import conversation, preference
@@ -107,7 +107,7 @@ async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> Async
                 found = replies[-1].parsed.helps_with
                 if found != helps_with:
                     reason = "not harmless" if helps_with == HARMLESS else "another harm, or none"
-                    tools.drop(reason, f"helps with {found}, not {helps_with}", request, _keys(replies))
+                    tools.drop(reason, f"helps with {found}, not {helps_with}", request, keys_of(replies))
                     continue
             if name == "declined":
                 asked = prompts.render("decline", request=request, harm=helps_with)
@@ -119,7 +119,7 @@ async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> Async
                 fault = answer_fault(replies[-1])
             text = replies[-1].text.strip()
             if fault:
-                tools.drop(fault.partition(":")[0], f"{name}: {fault}", f"{request}\n{text}", _keys(replies))
+                tools.drop(fault.partition(":")[0], f"{name}: {fault}", f"{request}\n{text}", keys_of(replies))
                 continue
             pair = Preference((("user", request),), (("assistant", text),), (("assistant", rejected),))
             params = {"theme": theme, "pair": name, "unsafe": name == "declined", "first_tokens": FIRST_TOKENS}
@@ -134,10 +134,6 @@ async def refusal_pairs(record: Record, teacher: Teacher, tools: Tools) -> Async
                 verdicts=[Verdict(name, True, "as it should be"), conversation(whole), preference(pair)],
                 params=params,
             )
-
-
-def _keys(replies: Sequence[Reply]) -> list[str]:
-    return [key for reply in replies for key in reply.request_keys]
 
 
 def requests_fault(twins: Requests) -> str:

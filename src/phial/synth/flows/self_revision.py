@@ -17,6 +17,7 @@ from phial.synth.flow import Tools, flow
 from phial.synth.personas import READERS
 from phial.synth.prompts import Prompts
 from phial.synth.prose import copied, refers
+from phial.synth.reply import keys_of
 from phial.synth.teacher import Teacher
 from phial.verify.arithmetic import wrong_equations
 from phial.verify.prose import check_prose
@@ -151,7 +152,7 @@ async def self_revision(record: Record, teacher: Teacher, tools: Tools) -> Async
     versions: list[str] = []
     critiques: list[Critique] = []
     while True:
-        keys = [key for reply in replies for key in reply.request_keys]
+        keys = keys_of(replies)
         fault = _fault(lesson)
         if fault and not versions:
             tools.drop(fault.partition(":")[0], fault, lesson, keys)
@@ -173,7 +174,7 @@ async def self_revision(record: Record, teacher: Teacher, tools: Tools) -> Async
         replies.append(await teacher.ask(asked, temperature=0.6, max_tokens=400, task="lesson-revision"))
         lesson = replies[-1].text.strip()
     best = best_of(critiques)
-    keys = [key for reply in replies for key in reply.request_keys]
+    keys = keys_of(replies)
     told = ", ".join(f"{name} {mark}" for name, mark in critiques[best].marks.items())
     if not passes(critiques[best], least):
         tools.drop("low marks", f"version {best}: {told}; {reason}", versions[best], keys)

@@ -23,7 +23,7 @@ from phial.synth.flow import Tools, flow
 from phial.synth.prompts import Prompts
 from phial.synth.prose import MOST_COPIED, WORD, copied, fault
 from phial.synth.python_functions import find_function, with_docstring
-from phial.synth.reply import Reply
+from phial.synth.reply import Reply, keys_of
 from phial.synth.teacher import Teacher
 from phial.verify.unit_tests import values
 
@@ -73,7 +73,7 @@ async def tinygsm(record: Record, teacher: Teacher, tools: Tools) -> AsyncIterat
         yield derive(tinygsm, record, teacher, replies, kind="code", text=text, verdicts=verdicts, params=params)
         return
     results = ", ".join(f"{number:g}" for _, number in written)
-    keys = [key for reply in replies for key in reply.request_keys]
+    keys = keys_of(replies)
     if written:
         tools.drop("programs differ", f"{results}; {refused}".rstrip("; "), question, keys)
     else:
